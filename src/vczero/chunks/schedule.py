@@ -20,9 +20,9 @@ __all__ = ["Read", "Step"]
 class Read:
     """One chunk, or a run of its rows, that a step needs.
 
-    Reads are compared by identity: the object in the step is the key in `StepWork.destination` and in
-    `decoded`. Each read asks for just the rows that its step wants; when a neighbouring step wants rows of
-    the same chunk, the runtime reads the chunk once, whole, and gives each step its rows.
+    Reads are compared by identity: the object in the step is the key in `StepWork.destination` and in `decoded`. Each read
+    asks for just the rows that its step wants; when a neighbouring step wants rows of the same chunk, the runtime reads the
+    chunk once, whole, and gives each step its rows.
 
     Attributes:
         reader: the array.
@@ -52,10 +52,9 @@ class Step:
     """The reads that one batch needs.
 
     Attributes:
-        first: fetched as soon as the window lets the step in (with a predicate: its columns; else
-        everything). rest: what may be needed once `first` has been looked at (`StepWork.second` decides).
-        Empty: a single phase. tag: whatever the planner wants to find again in `StepWork.begin` (which rows,
-        which batch); not looked at here.
+        first: fetched as soon as the window lets the step in (with a predicate: its columns; else everything).
+        rest: what may be needed once `first` has been looked at (`StepWork.second` decides). Empty: a single phase.
+        tag: whatever the planner wants to find again in `StepWork.begin` (which rows, which batch); not looked at here.
     """
 
     first: Sequence[Read]
