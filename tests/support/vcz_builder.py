@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def build_vcz(
         root = zarr.create_group(path, zarr_format=zarr_format, overwrite=True)
         root.attrs.update({"vcf_zarr_version": "0.4"} if attrs is None else dict(attrs))
         for name, column in columns.items():
-            _write(root, name, column, zarr_format, chunks, shards)
+            _write(root, name, column, zarr_format=zarr_format, chunks=chunks, shards=shards)
         if consolidated:
             zarr.consolidate_metadata(path, zarr_format=zarr_format)
     return path
@@ -94,6 +95,7 @@ def _write(
     root: zarr.Group,
     name: str,
     column: Column,
+    *,
     zarr_format: int,
     chunks: Mapping[str, int],
     shards: Mapping[str, int] | None,
@@ -154,7 +156,7 @@ def compute_region_index(columns: Mapping[str, Column], chunks: Mapping[str, int
     for chunk, start in enumerate(range(0, len(position), size)):
         part = slice(start, min(start + size, len(position)))
         edges = [0, *(np.flatnonzero(np.diff(contig[part])) + 1), part.stop - start]
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in pairwise(edges):
             run = slice(start + a, start + b)
             end = (position[run].astype(np.int64) + length[run] - 1).max()
             rows.append((chunk, contig[start + a], position[run][0], position[run][-1], end, b - a))
