@@ -8,7 +8,6 @@ edge (`Strings.to_numpy`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
