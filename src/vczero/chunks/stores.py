@@ -12,6 +12,7 @@ The contract of every store:
   request that failed is never reported as absent.
 - A `ByteRange` is (start, length); a negative start counts from the end, so (-16, 16) is the last 16 bytes.
   A range that reaches beyond the object gives the bytes that are there, perhaps none.
+- `list_dir(prefix)`, where a store has it, gives the names directly below `prefix`, in any order.
 - Any number of threads may call at once. `close` may be called more than once.
 """
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias, TypeVar
@@ -41,6 +42,7 @@ __all__ = [
     "check_key",
     "clamp_range",
     "join_key",
+    "list_keys",
     "run_fetch",
     "run_fetch_async",
     "slice_ranges",
@@ -184,6 +186,16 @@ def clamp_range(byte_range: ByteRange, size: int) -> tuple[int, int]:
     return first, max(first, min(end, size))
 
 
+def list_keys(keys: Iterable[str], prefix: str) -> list[str]:
+    """The names directly below `prefix` in a flat collection of keys, each once.
+
+    >>> list_keys(["a/0", "a/1", "a/b/0", "c"], "a"), list_keys(["a/0", "c"], "")
+    (['0', '1', 'b'], ['a', 'c'])
+    """
+    start = f"{prefix}/" if prefix else ""
+    return list({key[len(start) :].partition("/")[0]: None for key in keys if key.startswith(start)})
+
+
 class MemoryStore:
     """A mapping from keys to bytes as a store; the mapping is not copied, and may change between calls."""
 
@@ -206,6 +218,10 @@ class MemoryStore:
         check_key(key, self.name)
         found = self._objects.get(key)
         return None if found is None else slice_ranges(found, ranges)
+
+    def list_dir(self, prefix: str) -> list[str]:
+        """The names directly below `prefix`."""
+        return list_keys(list(self._objects), prefix)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -270,6 +286,17 @@ class LocalStore:
                 os.close(fd)
         except (OSError, MemoryError) as error:
             raise self._error(key, error) from error
+
+    def list_dir(self, prefix: str) -> list[str]:
+        """The names directly below `prefix`; none if it is not a directory."""
+        if prefix:
+            check_key(prefix, self.name)
+        try:
+            return os.listdir(self._prefix + prefix)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise self._error(prefix or "the directory", error) from error
 
     def close(self) -> None:
         """Nothing is held."""
