@@ -34,9 +34,9 @@ def dist() -> Path:
 
 def test_every_native_module_is_built_and_typed() -> None:
     """A .pyx that pyproject.toml does not list is missing from every wheel, and only users would notice."""
-    extensions = CONFIGURATION["tool"]["setuptools"]["ext-modules"] assert sorted(extension["name"] for
-    extension in extensions) == [f"vczero._native.{name}" for name in NATIVE] assert [name for name in NATIVE
-    if not (SOURCE / "_native" / f"{name}.pyi").exists()] == []
+    extensions = CONFIGURATION["tool"]["setuptools"]["ext-modules"]
+    assert sorted(each["name"] for each in extensions) == [f"vczero._native.{name}" for name in NATIVE]
+    assert [name for name in NATIVE if not (SOURCE / "_native" / f"{name}.pyi").exists()] == []
 
 
 @pytest.mark.parametrize("name", NATIVE)
@@ -91,6 +91,8 @@ def test_the_sdist_builds_but_carries_no_data(dist: Path) -> None:
 
 def test_the_package_imports_in_a_bare_interpreter(tmp_path: Path) -> None:
     """`import vczero` needs nothing of the folder it is run in."""
-    code = "import vczero; print(vczero.__version__)" done = subprocess.run([sys.executable, "-c", code],
-    cwd=tmp_path, capture_output=True, text=True, check=True) assert done.stdout.strip() ==
-    CONFIGURATION["project"]["version"]
+    code = "import vczero; print(vczero.__version__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == CONFIGURATION["project"]["version"]
