@@ -1,50 +1,92 @@
 """What to start next and what to let go, as pure data: no threads, no clock, no I/O.
 
-A plan is an iterable of `Step`; each step lists the `Read`s that one batch needs.
+A plan is an iterable of `Step`; each step lists the `Read`s that one batch needs. `Window` pulls steps from
+the plan, one more than it lets in, and says when each may start, so that the decoded bytes in flight stay
+within a budget. It is driven by calls (`advance`, `wanted`, `finished`, `released`, `failed`) from one thread
+at a time.
+
+The rules:
+
+- Steps are let in in their order. The head (the oldest step that the consumer has not let go) is always let
+  in, whatever it costs; any other step, or second phase of a step, only if its bytes fit. So a budget of 0
+  means one step at a time, and nothing can hold the budget for ever.
+- A second phase that does not fit holds back the steps behind it: otherwise their predicate's columns would
+  eat the budget, and second phases would run one at a time.
+- A chunk that several steps in the window use (or the one step that was pulled ahead) is read once, whole,
+  counted once, and dropped after its last use. A chunk that one step alone uses is read as that step asks,
+  perhaps in part.
+- The bytes of variable-length text are not in the plan. They are estimated from what was seen: the estimate
+  rises at once and falls slowly, and while few chunks have been seen a fraction of the budget is set aside
+  for each.
+- Work is linear in the number of reads, and only the steps in the window are in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import chain
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
 
-__all__ = ["Read", "Step"]
+__all__ = ["Chunk", "Read", "Rows", "Start", "Step", "Window", "WindowStatistics"]
+
+Rows: TypeAlias = slice | tuple[slice, ...]
+Chunk: TypeAlias = tuple["BlockReader", tuple[int, ...]]
+
+# Of the budget, what a text chunk is believed to need while none of its array has been seen.
+_UNSEEN_TEXT_FRACTION = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """One chunk, or a run of its rows, that a step needs.
+    """One chunk, or some of its rows, that a step needs.
 
-    Reads are compared by identity: the object in the step is the key in `StepWork.destination` and in `decoded`. Each read
-    asks for just the rows that its step wants; when a neighbouring step wants rows of the same chunk, the runtime reads the
-    chunk once, whole, and gives each step its rows.
+    Reads are compared by identity: the object in the step is the key in `StepWork.destination` and in
+    `decoded`. Each read asks for just the rows that its step wants; when a neighbouring step wants rows of
+    the same chunk, the runtime reads the chunk once, whole, and gives each step its rows.
 
     Attributes:
         reader: the array.
         coords: the chunk, an inner chunk if the array is sharded.
-        rows: a slice with step 1 along axis 0, relative to the chunk; `None` for all rows.
+        rows: a slice with step 1 along axis 0, relative to the chunk, or several, ascending and disjoint;
+            `None` for all rows.
     """
 
     reader: BlockReader
     coords: tuple[int, ...]
-    rows: slice | None = None
+    rows: Rows | None = None
+
+    @property
+    def chunk(self) -> Chunk:
+        """What the read is of: equal for two reads of one chunk."""
+        return self.reader, self.coords
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of what the read gives, clamped at the array's edge."""
         shape = self.reader.actual_chunk_shape(self.coords)
         rows = self.rows
-        return shape if rows is None else (rows.stop - rows.start, *shape[1:])
+        if rows is None:
+            return shape
+        if isinstance(rows, slice):
+            return (rows.stop - rows.start, *shape[1:])
+        return (sum(run.stop - run.start for run in rows), *shape[1:])
 
     @property
     def nbytes(self) -> int:
-        """Decoded bytes; for variable-length text (whose dtype counts a pointer per value) a guess."""
-        return prod(self.shape) * int(self.reader.meta.dtype.itemsize)
+        """Decoded bytes; for variable-length text a guess, a few bytes per value."""
+        return prod(self.shape) * self.reader.meta.dtype.itemsize
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the dtype does not tell the size: variable-length text or bytes."""
+        return self.reader.meta.dtype.kind in "TO"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +94,12 @@ class Step:
     """The reads that one batch needs.
 
     Attributes:
-        first: fetched as soon as the window lets the step in (with a predicate: its columns; else everything).
-        rest: what may be needed once `first` has been looked at (`StepWork.second` decides). Empty: a single phase.
-        tag: whatever the planner wants to find again in `StepWork.begin` (which rows, which batch); not looked at here.
+        first: fetched as soon as the window lets the step in (with a predicate: its columns; else
+            everything).
+        rest: what may be needed once `first` has been looked at (`StepWork.second` decides). Empty: one phase
+            only.
+        tag: whatever the planner wants to find again in `StepWork.begin` (which rows, which batch); not
+            looked at here.
     """
 
     first: Sequence[Read]
@@ -64,4 +109,281 @@ class Step:
     @property
     def nbytes(self) -> int:
         """Decoded bytes of all reads."""
-        return sum(read.nbytes for read in self.first) + sum(read.nbytes for read in self.rest)
+        return sum(read.nbytes for read in chain(self.first, self.rest))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """One phase of a step that may begin now.
+
+    Attributes:
+        seq: the number of the step, from 0.
+        step: the step itself.
+        own: reads for this step alone.
+        shared: reads whose rows come from chunks that other steps use too.
+        loads: the whole chunks behind `shared` that have not been asked for before.
+    """
+
+    seq: int
+    step: Step
+    own: Sequence[Read]
+    shared: Sequence[Read] = ()
+    loads: Sequence[Read] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStatistics:
+    """A snapshot of a `Window`.
+
+    Attributes:
+        in_flight, max_in_flight: steps let in and not released; the most there were.
+        charged_bytes, max_charged_bytes: bytes counted against the budget; the most there were.
+        started, finished: steps so far.
+        shared_chunks: chunks held for more than one step.
+    """
+
+    in_flight: int
+    max_in_flight: int
+    charged_bytes: int
+    max_charged_bytes: int
+    started: int
+    finished: int
+    shared_chunks: int
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A step that has been let in."""
+
+    step: Step
+    chunks: list[Chunk]
+    charge: int = 0
+    text: dict[Read, int] = field(default_factory=dict)
+
+
+class _TextSizes:
+    """Bytes per row of text arrays, learnt from the chunks that have been decoded."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._unseen_bytes = budget_bytes // _UNSEEN_TEXT_FRACTION
+        self._seen: dict[BlockReader, tuple[int, float]] = {}
+
+    def estimate(self, read: Read) -> int:
+        count, per_row = self._seen.get(read.reader, (0, 0.0))
+        estimate = int(read.shape[0] * per_row) if count else read.nbytes
+        return max(estimate, self._unseen_bytes // (1 + count))
+
+    def learn(self, read: Read, nbytes: int) -> None:
+        count, old = self._seen.get(read.reader, (0, 0.0))
+        new = nbytes / max(1, read.shape[0])
+        self._seen[read.reader] = count + 1, max(new, old + (new - old) / 4)
+
+
+class Window:
+    """Decides which steps are in flight, under a budget of decoded bytes. See the module for the rules.
+
+    Args:
+        steps: the plan; pulled as steps are let in, never more than one ahead. An exception that it raises
+            ends the plan and is kept in `plan_error`.
+        budget_bytes: the most bytes in flight, the head aside.
+        max_steps: the most steps in flight, at least 1.
+    """
+
+    def __init__(self, steps: Iterable[Step], *, budget_bytes: int, max_steps: int) -> None:
+        self._plan: Iterator[Step] | None = iter(steps)
+        self._budget = budget_bytes
+        self._max_steps = max_steps
+        self._upcoming: deque[tuple[Step, list[Chunk]]] = deque()
+        self._flights: dict[int, _Flight] = {}
+        self._waiting: list[tuple[int, Sequence[Read]]] = []
+        self._interest: dict[Chunk, int] = {}
+        self._shared: dict[Chunk, int] = {}
+        self._text = _TextSizes(budget_bytes)
+        self._charged = self._max_charged = 0
+        self._started = self._finished = self._max_in_flight = 0
+        self.plan_error: BaseException | None = None
+
+    # What the driver asks
+
+    def advance(self) -> list[Start]:
+        """The phases that may begin now, in order. To be asked after each event."""
+        starts = []
+        while self._waiting:
+            seq, reads = self._waiting[0]
+            start = self._admit(seq, self._flights[seq], reads)
+            if start is None:
+                return starts
+            heappop(self._waiting)
+            starts.append(start)
+        while len(self._flights) < self._max_steps and self._pull():
+            step, chunks = self._upcoming[0]
+            flight = _Flight(step, chunks)
+            start = self._admit(self._started, flight, step.first)
+            if start is None:
+                break
+            self._upcoming.popleft()
+            self._flights[self._started] = flight
+            self._started += 1
+            starts.append(start)
+        self._max_in_flight = max(self._max_in_flight, len(self._flights))
+        return starts
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether every step of the plan has been let in."""
+        return self._plan is None and not self._upcoming
+
+    def statistics(self) -> WindowStatistics:
+        """A snapshot of what is in flight and what was."""
+        return WindowStatistics(
+            in_flight=len(self._flights),
+            max_in_flight=self._max_in_flight,
+            charged_bytes=self._charged,
+            max_charged_bytes=self._max_charged,
+            started=self._started,
+            finished=self._finished,
+            shared_chunks=len(self._shared),
+        )
+
+    # What the driver tells
+
+    def sized(self, seq: int | None, read: Read, nbytes: int) -> None:
+        """A text read turned out to have `nbytes`; `seq` is None for one of `Start.loads`."""
+        self._text.learn(read, nbytes)
+        if seq is None:
+            if read.chunk in self._shared:
+                self._charge(nbytes - self._shared[read.chunk])
+                self._shared[read.chunk] = nbytes
+        elif (flight := self._flights.get(seq)) is not None and read in flight.text:
+            change = nbytes - flight.text.pop(read)
+            flight.charge += change
+            self._charge(change)
+
+    def wanted(self, seq: int, reads: Sequence[Read]) -> list[Chunk]:
+        """The first phase of a step is over, and these reads are wanted of its rest.
+
+        If there are any, a `Start` for them will come from `advance`.
+
+        Returns:
+            Shared chunks that nobody needs any longer.
+        """
+        flight = self._flights[seq]
+        chunks = [read.chunk for read in reads]
+        strangers = set(chunks).difference(read.chunk for read in flight.step.rest)
+        if strangers:
+            reader, coords = strangers.pop()
+            raise ValueError(f"array {reader.meta.name}: chunk {coords} is not in the rest of the step")
+        for chunk in chunks:
+            self._interest[chunk] += 1
+        dropped = self._lose_interest(flight.chunks)
+        flight.chunks = chunks
+        if reads:
+            heappush(self._waiting, (seq, reads))
+        return dropped
+
+    def finished(self, seq: int, nbytes: int | None) -> list[Chunk]:
+        """The result of a step is there and keeps `nbytes`; None: there is no result, and the step is
+        released.
+
+        Returns:
+            Shared chunks that nobody needs any longer.
+        """
+        flight = self._flights[seq]
+        self._finished += 1
+        dropped = self._lose_interest(flight.chunks)
+        flight.chunks = []
+        self._charge((nbytes or 0) - flight.charge)
+        flight.charge = nbytes or 0
+        if nbytes is None:
+            del self._flights[seq]
+        return dropped
+
+    def released(self, seq: int) -> None:
+        """The consumer has let go of the result of a step."""
+        self._charge(-self._flights.pop(seq).charge)
+
+    def failed(self, seq: int) -> list[Chunk]:
+        """A step cannot be finished: it and all behind it are forgotten, and no more are let in.
+
+        Returns:
+            Shared chunks that nobody needs any longer.
+        """
+        self._plan = None
+        dropped = []
+        for _, chunks in self._upcoming:
+            dropped += self._lose_interest(chunks)
+        self._upcoming.clear()
+        for later in [number for number in self._flights if number >= seq]:
+            flight = self._flights.pop(later)
+            dropped += self._lose_interest(flight.chunks)
+            self._charge(-flight.charge)
+        self._waiting = sorted(entry for entry in self._waiting if entry[0] < seq)
+        return dropped
+
+    # Inside
+
+    def _pull(self) -> bool:
+        """Whether there is a step to let in; the one behind it, if any, has then been pulled too."""
+        while self._plan is not None and len(self._upcoming) < 2:
+            try:
+                step = next(self._plan)
+                chunks = [read.chunk for read in chain(step.first, step.rest)]
+            except StopIteration:
+                self._plan = None
+            except BaseException as error:
+                self._plan = None
+                self.plan_error = error
+            else:
+                for chunk in chunks:
+                    self._interest[chunk] = self._interest.get(chunk, 0) + 1
+                self._upcoming.append((step, chunks))
+        return bool(self._upcoming)
+
+    def _admit(self, seq: int, flight: _Flight, reads: Sequence[Read]) -> Start | None:
+        """What is to be read for `reads`, now counted against the budget; None if they do not fit."""
+        own: list[Read] = []
+        shared: list[Read] = []
+        loads: dict[Chunk, Read] = {}
+        own_sizes = [self._size(read) for read in reads]
+        for read in reads:
+            chunk = read.chunk
+            if chunk in self._shared or chunk in loads:
+                shared.append(read)
+            elif self._interest[chunk] > 1:
+                shared.append(read)
+                loads[chunk] = read if read.rows is None else Read(read.reader, read.coords)
+            else:
+                own.append(read)
+        load_sizes = {chunk: self._size(read) for chunk, read in loads.items()}
+        cost = sum(own_sizes)
+        total = cost + sum(load_sizes.values())
+        is_head = not self._flights or next(iter(self._flights)) == seq
+        if not is_head and self._charged + total > self._budget:
+            return None
+        flight.charge += cost
+        flight.text.update((r, size) for r, size in zip(reads, own_sizes, strict=True) if r.is_text)
+        self._shared.update(load_sizes)
+        self._charge(total)
+        return Start(seq, flight.step, own, shared, list(loads.values()))
+
+    def _size(self, read: Read) -> int:
+        return self._text.estimate(read) if read.is_text else read.nbytes
+
+    def _charge(self, change: int) -> None:
+        self._charged += change
+        self._max_charged = max(self._max_charged, self._charged)
+
+    def _lose_interest(self, chunks: list[Chunk]) -> list[Chunk]:
+        """One use less of each chunk; the shared ones without any use left, no longer counted."""
+        dropped = []
+        for chunk in chunks:
+            uses = self._interest[chunk] - 1
+            if uses:
+                self._interest[chunk] = uses
+                continue
+            del self._interest[chunk]
+            nbytes = self._shared.pop(chunk, None)
+            if nbytes is not None:
+                self._charge(-nbytes)
+                dropped.append(chunk)
+        return dropped
