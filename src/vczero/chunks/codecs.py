@@ -29,18 +29,19 @@ class Decoder(Protocol):
         out: npt.NDArray[Any] | None = None,
         rows: slice | None = None,
     ) -> npt.NDArray[Any] | Strings:
-        """The chunk's elements: an array (`shape`) of the array's dtype, or `Strings` for variable-length values.
+        """The chunk's elements: an array (`shape`) of the array's dtype, or `Strings` for variable-length
+        values.
 
         Args:
             data: the stored bytes; None where the chunk is absent, which gives the fill value.
             shape: of the chunk, clamped at the array's edge.
-            out: array to decode into, of the result's shape and dtype; may be strided along axis 0. Not for values of
-                variable length. It is returned. After an error its contents are undefined.
+            out: array to decode into, of the result's shape and dtype; may be strided along axis 0. Not for
+                values of variable length. It is returned. After an error its contents are undefined.
             rows: those rows of axis 0 alone; step 1, relative to the chunk.
 
         Raises:
-            ChunkError: the bytes do not decode to what the metadata promises. It has a reason only: the caller, who
-                knows them, adds array, coordinates and key.
+            ChunkError: the bytes do not decode to what the metadata promises. It has a reason only: the
+                caller, who knows them, adds array, coordinates and key.
         """
         ...
 
