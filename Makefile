@@ -13,7 +13,7 @@ STORE := examples/example.vcz.zip
 DEMO := build/demo
 # Folder for the benchmarks' pages; `make bench BENCH_OUT=docs/benchmarks` renews those in the documentation.
 BENCH_OUT ?= .bench/pages
-NATIVE := $(wildcard src/vczero/_native/*.pyx src/vczero/_native/*.pxd src/vczero/_native/*.h)
+NATIVE := $(wildcard $(addprefix src/vczero/_native/*,.pyx .pxd .pxi .h))
 
 .PHONY: help demo test check bench clean
 .DELETE_ON_ERROR:

@@ -14,7 +14,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "vczero"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-NATIVE_SOURCES = sorted(PACKAGE.rglob("*.pyx")) + sorted(PACKAGE.rglob("*.pxd"))
+NATIVE_SOURCES = sorted(path for path in PACKAGE.rglob("*.p*") if path.suffix in {".pyx", ".pxd", ".pxi"})
 
 BASE = {"errors", "strings", "kernels"}
 # Room -> what it may import: a room, or one module of it. The table "Rooms" of docs/design.md.

@@ -32,7 +32,7 @@ def test_the_store_is_what_bio2zarr_makes_of_the_vcf(
         assert bundled[name].attrs.asdict() == array.attrs.asdict(), name
         ours, theirs = bundled[name][...], array[...]
         if name == "call_genotype_phased":
-            # Where all calls of a record are haploid, bio2zarr 0.2.1 stores whatever was in memory (observed).
+            # Where all calls of a record are haploid, bio2zarr 0.2.1 stores what was in memory (observed).
             haploid = fresh["call_genotype"][..., 1] == -2
             ours[haploid] = theirs[haploid] = True
         np.testing.assert_array_equal(ours, theirs, err_msg=name)
