@@ -119,7 +119,8 @@ class SharedFile:
         if descriptor is None:
             raise OSError(errno.EBADF, "closed")
         if not self._shared:
-            return read_at(self._open().fd, offset, length)
+            own = self._open()  # kept: the last reference closes it
+            return read_at(own.fd, offset, length)
         fd = descriptor.fd
         data = os.pread(fd, length, offset)
         if len(data) == length or not data:
