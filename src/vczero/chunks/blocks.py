@@ -3,13 +3,12 @@
     reader = BlockReader(zarr.open_array("store.vcz/call_genotype", mode="r"))
     block = reader.read_chunk((3, 0, 0))
 
-Fetching and decoding are separate acts: `fetch` (or `requests`, which is the I/O as data) gives an `EncodedChunk` that refers to
-no store, `decode` makes the array of it, on any thread.
+Fetching and decoding are separate acts: `fetch` (or `requests`, which is the I/O as data) gives an
+`EncodedChunk` that refers to no store, `decode` makes the array of it, on any thread.
 """
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import numpy.typing as npt
 from vczero.chunks.codecs import compile_decoder
 from vczero.chunks.metadata import ArrayMeta, meta_from_zarr
 from vczero.chunks.shards import ShardIndex, ShardLayout, merge_ranges
-from vczero.chunks.stores import AnyStore, Buffer, ByteRange, Fetch, Request, run_fetch
+from vczero.chunks.stores import AnyStore, Buffer, ByteRange, Fetch, Reply, Request, run_fetch
 from vczero.errors import ChunkError, SelectionError
 from vczero.strings import Strings
 
@@ -32,10 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["BlockReader", "EncodedChunk", "Rows"]
 
 Rows: TypeAlias = slice | tuple[slice, ...] | None
-"""Rows of a chunk: a slice with step 1, several of them that ascend and do not touch each other's rows, or all."""
+"""Rows of a chunk: a slice with step 1, several of them that ascend and do not touch each other's rows, or
+all.
+"""
 
-# Ranges of one object are merged where less lies between them than costs as much as a range by itself: a system call on
-# the one hand, a round trip on the other.
+# Ranges of one object are merged where less lies between them than costs as much as a range by itself: a
+# system call on the one hand, a round trip on the other.
 _GAP_BYTES_SYNCHRONOUS: Final = 16 * 2**10
 _GAP_BYTES_ASYNCHRONOUS: Final = 256 * 2**10
 _INDEX_CACHE_BYTES: Final = 32 * 2**20
@@ -117,7 +118,8 @@ class BlockReader:
         return encoded
 
     def requests_many(self, coords_list: Sequence[Sequence[int]]) -> Fetch[list[EncodedChunk]]:
-        """The I/O for several chunks of one stored object (`chunk_key`), in the order given, in few merged ranges.
+        """The I/O for several chunks of one stored object (`chunk_key`), in the order given, in few merged
+        ranges.
 
         Raises:
             SelectionError: No such chunk, or chunks of different objects.
@@ -128,10 +130,7 @@ class BlockReader:
             raise SelectionError(f"{self.meta.name}: chunks of several stored objects asked for at once")
         if self._layout is not None and checked:
             return (yield from self._requests_of_shard(checked, None))
-        result = []
-        for coords in checked:
-            result.append((yield from self.requests(coords)))
-        return result
+        return [(yield from self.requests(checked[0]))] * len(checked) if checked else []
 
     def fetch(self, coords: Sequence[int], rows: Rows = None) -> EncodedChunk:
         """The stored bytes of one chunk, as far as they are needed for `rows`; for synchronous stores.
@@ -149,12 +148,16 @@ class BlockReader:
             return EncodedChunk(coords, None, store.get(self.meta.chunk_key(coords)))
         return run_fetch(self.requests(coords, rows), store)
 
-    def decode(self, encoded: EncodedChunk, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any] | Strings:
-        """The chunk's elements, (chunk or rows, other axes ...), of the array's dtype; `Strings` for those of variable length.
+    def decode(
+        self, encoded: EncodedChunk, out: npt.NDArray[Any] | None = None
+    ) -> npt.NDArray[Any] | Strings:
+        """The chunk's elements, (chunk or rows, other axes ...), of the array's dtype; `Strings` for those
+        of variable length.
 
         Args:
             encoded: what `fetch` or `requests` gave.
-            out: array to decode into and return, of the result's shape and dtype; may be strided along axis 0.
+            out: array to decode into and return, of the result's shape and dtype; may be strided along axis
+                0.
 
         Raises:
             ChunkError: The bytes do not decode to what the metadata promises.
@@ -170,9 +173,11 @@ class BlockReader:
     def read_chunk(
         self, coords: Sequence[int], rows: Rows = None, out: npt.NDArray[Any] | None = None
     ) -> npt.NDArray[Any]:
-        """The chunk, or some rows of it, as `zarr.Array.blocks` gives it (for a sharded array: one inner chunk).
+        """The chunk, or some rows of it, as `zarr.Array.blocks` gives it (for a sharded array: one inner
+        chunk).
 
-        Text of variable length comes as a new `StringDType` array, which must stay on the calling thread (numpy issue 31415).
+        Text of variable length comes as a new `StringDType` array, which must stay on the calling thread
+        (numpy issue 31415).
 
         Raises:
             SelectionError: No such chunk, or rows that are not in it.
@@ -198,8 +203,129 @@ class BlockReader:
         axes = zip(coords, meta.chunk_shape, meta.shape, strict=True)
         return tuple(min(chunk, length - coord * chunk) for coord, chunk, length in axes)
 
+    def _requests_of_shard(self, checked: list[tuple[int, ...]], rows: Rows) -> Fetch[list[EncodedChunk]]:
+        layout = self._layout
+        assert layout is not None
+        key = self.meta.chunk_key(checked[0])
+        index = yield from self._index(layout, key, checked[0])
+        if index is None:
+            return [EncodedChunk(coords, rows, None) for coords in checked]
+        found: list[tuple[int, ByteRange]] = []
+        for i, coords in enumerate(checked):
+            try:
+                place = index.locate(layout.number(coords))
+            except ChunkError as error:
+                raise self._chunk_error(coords, error) from error
+            if place is not None:
+                found.append((i, place))
+        data: list[Buffer | None] = [None] * len(checked)
+        if found:
+            wanted = [place for _, place in found]
+            merged = merge_ranges(wanted, gap=self._gap)
+            reply = yield Request(key, merged.ranges)
+            parts = merged.cut(_ranges(reply, merged.ranges), wanted)
+            for (i, (_, length)), part in zip(found, parts, strict=True):
+                if len(part) != length:
+                    short = ChunkError(f"the shard ends before it: {len(part)} bytes of {length}")
+                    raise self._chunk_error(checked[i], short)
+                data[i] = part
+        return [EncodedChunk(coords, rows, part) for coords, part in zip(checked, data, strict=True)]
+
+    def _index(self, layout: ShardLayout, key: str, coords: tuple[int, ...]) -> Fetch[ShardIndex | None]:
+        index = self._indexes.get(key)
+        if index is None:
+            reply = yield Request(key, (layout.index_range,))
+            if reply is None:
+                return None
+            try:
+                index = layout.parse_index(_ranges(reply, (layout.index_range,))[0])
+            except ChunkError as error:
+                raise self._chunk_error(coords, error) from error
+            self._indexes.put(key, index)
+        return index
+
+    def _decode_runs(
+        self, encoded: EncodedChunk, runs: tuple[slice, ...], out: npt.NDArray[Any] | None
+    ) -> npt.NDArray[Any] | Strings:
+        """Several runs of rows, one after the other."""
+        shape = self._shape(encoded.coords)
+        if len(runs) == 1:
+            return self._decoder.decode(encoded.data, shape, out=out, rows=runs[0])
+        first = runs[0].start
+        span = self._decoder.decode(encoded.data, shape, rows=slice(first, runs[-1].stop))
+        rows = np.concatenate([np.arange(run.start - first, run.stop - first) for run in runs])
+        if isinstance(span, Strings):
+            return span.take(rows)
+        return np.take(span, rows, axis=0, out=out, mode="clip" if out is not None else "raise")
+
     def _chunk_error(self, coords: tuple[int, ...], error: ChunkError) -> ChunkError:
         name, key = self.meta.name, self.meta.chunk_key(coords)
         at = ".".join(map(str, coords))
         message = f"{self.store.name}: array {name}, chunk {at} ({key}): {error}"
         return ChunkError(message, array=name, coords=coords, key=key)
+
+
+def checked_rows(rows: Rows, shape: tuple[int, ...]) -> Rows:
+    """`rows` with all bounds spelled out; `None` where that is every row.
+
+    Raises:
+        SelectionError: A bound is negative or beyond the chunk, a step is not 1, or runs do not ascend.
+    """
+    if rows is None:
+        return None
+    if not shape:
+        raise SelectionError("an array without axes has no rows")
+    length = shape[0]
+    runs = rows if isinstance(rows, tuple) else (rows,)
+    checked = []
+    end = 0
+    for run in runs:
+        start = 0 if run.start is None else run.start
+        stop = length if run.stop is None else run.stop
+        if run.step not in (None, 1) or not end <= start <= stop <= length:
+            raise SelectionError(f"rows {rows} of a chunk with {length} rows")
+        checked.append(slice(start, stop))
+        end = stop
+    if not isinstance(rows, tuple):
+        return None if checked[0] == slice(0, length) else checked[0]
+    return tuple(run for run in checked if run.start < run.stop) or slice(0, 0)
+
+
+def _whole(reply: Reply) -> Buffer | None:
+    assert not isinstance(reply, list)
+    return reply
+
+
+def _ranges(reply: Reply, ranges: Sequence[ByteRange]) -> list[Buffer]:
+    """The parts of a reply to a request for `ranges`; empty ones if the object has vanished since its index
+    was read.
+    """
+    if reply is None:
+        return [b""] * len(ranges)
+    assert isinstance(reply, list)
+    return reply
+
+
+class _IndexCache:
+    """Shard indexes by key: the most recent, up to a number of bytes. For any number of threads."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._nbytes = 0
+        self._entries: OrderedDict[str, ShardIndex] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: str) -> ShardIndex | None:
+        with self._lock:
+            index = self._entries.get(key)
+            if index is not None:
+                self._entries.move_to_end(key)
+            return index
+
+    def put(self, key: str, index: ShardIndex) -> None:
+        with self._lock:
+            replaced = self._entries.pop(key, None)
+            self._entries[key] = index
+            self._nbytes += index.nbytes - (0 if replaced is None else replaced.nbytes)
+            while self._nbytes > self._limit_bytes and len(self._entries) > 1:
+                self._nbytes -= self._entries.popitem(last=False)[1].nbytes
