@@ -1,0 +1,70 @@
+"""The README's examples, run as they stand: what a new user copies first must work."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[tuple[str, str]]:
+    """Each `$ command` of the console blocks, with the output that the README shows below it."""
+    pairs = []
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            pairs.append((command, output))
+    return pairs
+
+
+@pytest.mark.parametrize(("command", "expected"), commands(), ids=[command for command, _ in commands()])
+def test_console_examples_print_what_the_readme_shows(command: str, expected: str, tmp_path: Path) -> None:
+    """Word for word; a line `...` stands for any lines."""
+    scripts = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        "TMPDIR": str(tmp_path),
+    }
+    done = subprocess.run(
+        ["bash", "-c", f"set -e -o pipefail; {command}"],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    pattern = re.escape(expected).replace(re.escape("...\n"), "(?:.*\n)*?")
+    assert re.fullmatch(pattern, done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_examples_give_what_the_readme_shows(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As doctests, in the repository's folder."""
+    monkeypatch.chdir(REPOSITORY)
+    example = doctest.DocTestParser().get_doctest(block, {}, "README.md", "README.md", 0)
+    assert example.examples, "a block of Python that shows nothing proves nothing"
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    report: list[str] = []
+    assert runner.run(example, out=report.append).failed == 0, "".join(report)
+
+
+def test_the_readme_has_examples() -> None:
+    """The tests above pass on a README whose blocks the patterns no longer find."""
+    assert len(commands()) >= 5
+    assert len(blocks("python")) >= 1
