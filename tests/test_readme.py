@@ -30,19 +30,20 @@ def commands() -> list[tuple[str, str]]:
     return pairs
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Examples run in a folder of their own, which has the examples and may be written to."""
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize(("command", "expected"), commands(), ids=[command for command, _ in commands()])
-def test_console_examples_print_what_the_readme_shows(command: str, expected: str, tmp_path: Path) -> None:
+def test_console_examples_print_what_the_readme_shows(command: str, expected: str) -> None:
     """Word for word; a line `...` stands for any lines."""
-    scripts = Path(sys.executable).parent
-    environment = {
-        **os.environ,
-        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-        "TMPDIR": str(tmp_path),
-    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", f"set -e -o pipefail; {command}"],
-        cwd=REPOSITORY,
-        env=environment,
+        ["bash", "-c", command],
+        env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
         check=False,
@@ -54,9 +55,8 @@ def test_console_examples_print_what_the_readme_shows(command: str, expected: st
 
 
 @pytest.mark.parametrize("block", blocks("python"))
-def test_python_examples_give_what_the_readme_shows(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As doctests, in the repository's folder."""
-    monkeypatch.chdir(REPOSITORY)
+def test_python_examples_give_what_the_readme_shows(block: str) -> None:
+    """As doctests."""
     example = doctest.DocTestParser().get_doctest(block, {}, "README.md", "README.md", 0)
     assert example.examples, "a block of Python that shows nothing proves nothing"
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
