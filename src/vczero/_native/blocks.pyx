@@ -1,0 +1,84 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Memory to write output into, for the modules that make text and BCF.
+
+Output is a list of blocks, so that it grows without copying. A block's memory returns to a pool when its last
+reader lets go: fresh memory costs the kernel more time than writing the text takes.
+"""
+
+from cpython.buffer cimport PyBuffer_FillInfo
+from libc.stdlib cimport free, malloc
+
+cdef Py_ssize_t SIZE = 1 << 20
+cdef enum:
+    POOLED = 4096
+cdef (char*)[POOLED] pool
+cdef int pooled = 0
+
+
+cdef class Block:
+    """Bytes that one writer fills and everybody else reads, through the buffer protocol."""
+
+    def __cinit__(self, Py_ssize_t capacity):
+        global pooled
+        self.capacity = capacity
+        if capacity == SIZE and pooled:
+            pooled -= 1
+            self.data = pool[pooled]
+        else:
+            self.data = <char*>malloc(capacity)
+        if self.data == NULL:
+            raise MemoryError(f"no memory for {capacity} bytes of output")
+
+    def __dealloc__(self):
+        global pooled
+        if self.capacity == SIZE and self.data != NULL and pooled < POOLED:
+            pool[pooled] = self.data
+            pooled += 1
+        else:
+            free(self.data)
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        PyBuffer_FillInfo(view, self, self.data, self.size, 1, flags)
+
+    def __len__(self):
+        return self.size
+
+    def __bytes__(self):
+        return self.data[:self.size]
+
+
+def empty_pool():
+    """Give the memory that no block uses back to the system."""
+    global pooled
+    while pooled:
+        pooled -= 1
+        free(pool[pooled])
+
+
+cdef class Blocks:
+    """The blocks of one output in the making; writers hold the position in the current one."""
+
+    cdef char* start(self) except NULL:
+        self.done = []
+        self.current = Block(SIZE)
+        self.end = self.current.data + SIZE
+        return self.current.data
+
+    cdef char* grow(self, char* pos, Py_ssize_t need) except NULL with gil:
+        """The start of a new block with room for `need` bytes."""
+        self.close(pos)
+        self.current = Block(max(need, SIZE))
+        self.end = self.current.data + self.current.capacity
+        return self.current.data
+
+    cdef list finish(self, char* pos):
+        """The blocks, complete; those without bytes are left out."""
+        self.close(pos)
+        self.current = None
+        return self.done
+
+    cdef int close(self, char* pos) except -1:
+        self.current.size = pos - self.current.data
+        if self.current.size:
+            self.done.append(self.current)
+        return 0

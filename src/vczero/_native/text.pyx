@@ -1,0 +1,256 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Lines of text from columns. The program of a line comes as tuples; kernels/text.py says what they mean."""
+
+from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from libc.math cimport isnan, signbit
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdio cimport snprintf
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from vczero._native.blocks cimport Blocks, reserve
+
+ctypedef fused integer:
+    int8_t
+    int16_t
+    int32_t
+    int64_t
+
+cdef enum Kind:
+    BOOL, I1, I2, I4, I8, F4, F8, STRINGS, UCS4, BYTES
+
+cdef enum Code:
+    TEXT, VALUES, LOOKUP, NAMES, GENOTYPES, INFO, SAMPLES, FORMAT
+
+cdef struct Column:
+    Kind kind
+    const char* data
+    const int64_t* offsets          # of STRINGS
+    Py_ssize_t row, sample, value   # strides: of STRINGS in values, else in bytes; 0 on an axis it lacks
+    Py_ssize_t count                # values in a cell
+    Py_ssize_t width                # of UCS4 and BYTES: characters in a value
+
+cdef struct Op:
+    Code code
+    const char* text
+    Py_ssize_t length
+    Column column
+    Column other                    # LOOKUP, NAMES: the names; GENOTYPES: phased; SAMPLES: the mask
+    Py_ssize_t children             # that many of the following operations belong to this one
+
+
+cdef inline char* put(Blocks out, char* pos, const char* text, Py_ssize_t length) except NULL nogil:
+    pos = reserve(out, pos, length)
+    memcpy(pos, text, length)
+    return pos + length
+
+
+cdef inline char* put_char(Blocks out, char* pos, char character) except NULL nogil:
+    pos = reserve(out, pos, 1)
+    pos[0] = character
+    return pos + 1
+
+
+include "text_numbers.pxi"
+include "text_cells.pxi"
+include "text_calls.pxi"
+
+
+cdef char* write_name(const Column* names, int64_t index, char* pos, Blocks out) except NULL nogil:
+    if not 0 <= index < names.count:
+        return put_char(out, pos, 46)
+    return put(out, pos, names.data + names.offsets[index], names.offsets[index + 1] - names.offsets[index])
+
+
+cdef char* write_names(const Op* op, Py_ssize_t row, char* pos, Blocks out) except NULL nogil:
+    """The names whose flag is set, joined by ";"; "." if none is."""
+    cdef const char* flags = op.column.data + row * op.column.row
+    cdef bint any_set = False
+    cdef Py_ssize_t k
+    for k in range(op.column.count):
+        if flags[k * op.column.value]:
+            if any_set:
+                pos = put_char(out, pos, 59)
+            pos = write_name(&op.other, k, pos, out)
+            any_set = True
+    return pos if any_set else put_char(out, pos, 46)
+
+
+cdef char* write_info(const Op* op, Py_ssize_t row, char* pos, Blocks out) except NULL nogil:
+    """`key=values` of the children that have a value in this row, joined by ";"; "." if none has."""
+    cdef bint any_present = False
+    cdef const Op* child
+    cdef Py_ssize_t k
+    for k in range(op.children):
+        child = op + 1 + k
+        if cell_missing(&child.column, row, 0):
+            continue
+        if any_present:
+            pos = put_char(out, pos, 59)
+        any_present = True
+        pos = put(out, pos, child.text, child.length)
+        if child.column.kind != BOOL:
+            pos = put_char(out, pos, 61)
+            pos = write_cell(&child.column, row, 0, pos, out)
+    return pos if any_present else put_char(out, pos, 46)
+
+
+cdef bint is_present(const Op* op, Py_ssize_t row, Py_ssize_t samples) noexcept nogil:
+    """Whether a FORMAT key is in this row: GT always, any other if a sample has a value."""
+    cdef Py_ssize_t sample
+    if op.code == GENOTYPES:
+        return True
+    for sample in range(samples):
+        if not cell_missing(&op.column, row, sample):
+            return True
+    return False
+
+
+cdef char* write_format(
+    const Op* op, Py_ssize_t row, Py_ssize_t samples, const Op** present, char* pos, Blocks out
+) except NULL nogil:
+    """The keys that the row has, then each sample's values; tabs between, none in front."""
+    cdef const Op* child
+    cdef Py_ssize_t k, sample, keys = 0
+    for k in range(op.children):
+        child = op + 1 + k
+        if is_present(child, row, samples):
+            if keys:
+                pos = put_char(out, pos, 58)
+            pos = put(out, pos, child.text, child.length)
+            present[keys] = child
+            keys += 1
+    if keys == 0:
+        pos = put_char(out, pos, 46)
+    if keys == 1 and present[0].code == GENOTYPES and is_diploid(present[0]):
+        return write_calls(present[0], row, samples, 9, pos, out)
+    for sample in range(samples):
+        pos = put_char(out, pos, 9)
+        if keys == 0:
+            pos = put_char(out, pos, 46)
+        for k in range(keys):
+            if k:
+                pos = put_char(out, pos, 58)
+            if present[k].code == GENOTYPES:
+                pos = write_genotype(present[k], row, sample, pos, out)
+            else:
+                pos = write_cell(&present[k].column, row, sample, pos, out)
+    return pos
+
+
+cdef char* write_samples(
+    const Op* op, Py_ssize_t row, Py_ssize_t samples, const Op** scratch, char* pos, Blocks out
+) except NULL nogil:
+    """The children once per sample, where the mask (if there is one) is set."""
+    cdef Py_ssize_t sample
+    cdef const char* mask = op.other.data
+    if (
+        op.children == 2 and mask == NULL
+        and op[1].code == TEXT and op[1].length == 1 and op[2].code == GENOTYPES and is_diploid(op + 2)
+    ):
+        return write_calls(op + 2, row, samples, op[1].text[0], pos, out)
+    for sample in range(samples):
+        if mask == NULL or mask[row * op.other.row + sample * op.other.sample]:
+            pos = write_ops(op + 1, op.children, row, sample, samples, scratch, pos, out)
+    return pos
+
+
+cdef char* write_ops(
+    const Op* ops, Py_ssize_t count, Py_ssize_t row, Py_ssize_t sample, Py_ssize_t samples,
+    const Op** scratch, char* pos, Blocks out
+) except NULL nogil:
+    cdef const Op* op = ops
+    while op < ops + count:
+        if op.code == TEXT:
+            pos = put(out, pos, op.text, op.length)
+        elif op.code == VALUES:
+            pos = write_cell(&op.column, row, sample, pos, out)
+        elif op.code == LOOKUP:
+            pos = write_name(&op.other, load_integer(&op.column, row * op.column.row), pos, out)
+        elif op.code == NAMES:
+            pos = write_names(op, row, pos, out)
+        elif op.code == GENOTYPES:
+            pos = write_genotype(op, row, sample, pos, out)
+        elif op.code == INFO:
+            pos = write_info(op, row, pos, out)
+        elif op.code == SAMPLES:
+            pos = write_samples(op, row, samples, scratch, pos, out)
+        else:
+            pos = write_format(op, row, samples, scratch, pos, out)
+        op += 1 + op.children
+    return pos
+
+
+# The program, from tuples.
+
+cdef class Buffers:
+    """The buffers of a program's arrays, held while it runs."""
+
+    cdef Py_buffer* views
+    cdef Py_ssize_t count
+
+    def __cinit__(self, Py_ssize_t capacity):
+        self.views = <Py_buffer*>calloc(capacity + 1, sizeof(Py_buffer))
+        if self.views == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        cdef Py_ssize_t k
+        if self.views != NULL:
+            for k in range(self.count):
+                PyBuffer_Release(&self.views[k])
+            free(self.views)
+
+    cdef const void* hold(self, object array) except? NULL:
+        cdef Py_buffer* view = &self.views[self.count]
+        PyObject_GetBuffer(array, view, PyBUF_STRIDES)
+        self.count += 1
+        return view.buf
+
+
+cdef int parse_column(tuple spec, Column* column, Buffers buffers) except -1:
+    data, offsets = spec[1], spec[2]
+    column.kind = <Kind><int>spec[0]
+    column.data = <const char*>buffers.hold(data)
+    if offsets is not None:
+        column.offsets = <const int64_t*>buffers.hold(offsets)
+    column.row, column.sample, column.value, column.count, column.width = spec[3:]
+    return 0
+
+
+def assemble(list program, Py_ssize_t rows, Py_ssize_t samples) -> list:
+    """The lines of `rows` rows, as blocks: the program run once for each row.
+
+    `program` holds tuples (code, text, column, other, children); a column is None or (kind, data, offsets,
+    row stride, sample stride, value stride, values per cell, width). The caller answers for the extents.
+    """
+    cdef Py_ssize_t count = len(program), k, row
+    cdef Buffers buffers = Buffers(4 * count)
+    cdef Op* ops = <Op*>calloc(count + 1, sizeof(Op))
+    cdef const Op** scratch = <const Op**>calloc(count + 1, sizeof(Op*))
+    cdef Blocks out = Blocks()
+    cdef bytes text
+    cdef char* pos
+    if not tables_filled:
+        fill_tables()
+    try:
+        if ops == NULL or scratch == NULL:
+            raise MemoryError
+        for k in range(count):
+            code, text, column, other, children = program[k]
+            ops[k].code = <Code><int>code
+            ops[k].text = text
+            ops[k].length = len(text)
+            ops[k].children = children
+            if column is not None:
+                parse_column(column, &ops[k].column, buffers)
+            if other is not None:
+                parse_column(other, &ops[k].other, buffers)
+        pos = out.start()
+        with nogil:
+            for row in range(rows):
+                pos = write_ops(ops, count, row, 0, samples, scratch, pos, out)
+        return out.finish(pos)
+    finally:
+        free(ops)
+        free(scratch)

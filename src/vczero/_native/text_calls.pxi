@@ -1,0 +1,101 @@
+"""Genotypes as text; part of text.pyx."""
+
+cdef inline bint is_diploid(const Op* op) noexcept nogil:
+    """Whether CALLS has the calls' text: two one-byte alleles, side by side."""
+    return op.column.kind == I1 and op.column.count == 2 and op.column.value == 1
+
+
+cdef inline char* put_call(const char* alleles, bint phased, char* pos) noexcept nogil:
+    """A diploid call; eight bytes of room are reserved."""
+    cdef uint32_t index = <uint8_t>alleles[0] | <uint32_t>(<uint8_t>alleles[1]) << 8 | <uint32_t>phased << 16
+    memcpy(pos, CALLS[index], 8)
+    return pos + CALLS[index][7]
+
+
+cdef inline bint sixteen_calls(const char* alleles, const char* phased, uint32_t separator, char* out) noexcept nogil:
+    """Sixteen diploid calls, four bytes each with the separator in front, by arithmetic that compilers turn into
+    vector instructions; False, and nothing useful written, if a call has an allele above 9 or fill."""
+    cdef uint16_t[16] pairs
+    cdef uint8_t[16] bars
+    cdef uint32_t[16] words
+    cdef uint32_t first, second, wide = 0
+    cdef int k
+    memcpy(pairs, alleles, 32)
+    if phased == NULL:
+        memset(bars, 0, 16)
+    else:
+        memcpy(bars, phased, 16)
+    for k in range(16):
+        # An allele plus one: 0 is missing, written as "."; 1 to 10 are "0" to "9".
+        first = (pairs[k] + 1) & 255
+        second = ((pairs[k] >> 8) + 1) & 255
+        wide |= (first > 10) | (second > 10)
+        words[k] = (
+            separator
+            | (46 + first + (first > 0)) << 8
+            | (47 + 77 * <uint32_t>(bars[k] != 0)) << 16
+            | (46 + second + (second > 0)) << 24
+        )
+    memcpy(out, words, 64)
+    return not wide
+
+
+cdef char* write_calls(
+    const Op* op, Py_ssize_t row, Py_ssize_t samples, char separator, char* pos, Blocks out
+) except NULL nogil:
+    """All diploid calls of a row, each with the separator in front."""
+    cdef const char* alleles = op.column.data + row * op.column.row
+    cdef const char* phased = op.other.data
+    cdef bint even = LITTLE_ENDIAN and op.column.sample == 2
+    cdef Py_ssize_t at = 0, stop
+    if phased != NULL:
+        phased += row * op.other.row
+        even = even and op.other.sample == 1
+    while at < samples:
+        stop = min(at + 16, samples)
+        pos = reserve(out, pos, 16 * 8 + 8)
+        if even and stop == at + 16 and sixteen_calls(
+            alleles + 2 * at, phased + at if phased != NULL else NULL, <uint8_t>separator, pos
+        ):
+            pos += 64
+            at = stop
+        while at < stop:
+            pos[0] = separator
+            pos = put_call(
+                alleles + at * op.column.sample,
+                phased != NULL and phased[at * op.other.sample] != 0,
+                pos + 1,
+            )
+            at += 1
+    return pos
+
+
+cdef char* write_genotype(const Op* op, Py_ssize_t row, Py_ssize_t sample, char* pos, Blocks out) except NULL nogil:
+    cdef Py_ssize_t at = row * op.column.row + sample * op.column.sample
+    cdef bint phased = (
+        op.other.data != NULL and op.other.data[row * op.other.row + sample * op.other.sample] != 0
+    )
+    cdef Py_ssize_t k
+    cdef int64_t allele
+    cdef char* start
+    pos = reserve(out, pos, 22 * op.column.count + 8)
+    if is_diploid(op):
+        return put_call(op.column.data + at, phased, pos)
+    start = pos
+    for k in range(op.column.count):
+        allele = load_integer(&op.column, at)
+        if allele == -2:
+            break
+        if k:
+            pos[0] = 124 if phased else 47
+            pos += 1
+        if allele < 0:
+            pos[0] = 46
+            pos += 1
+        else:
+            pos = write_integer(pos, allele)
+        at += op.column.value
+    if pos == start:
+        pos[0] = 46
+        pos += 1
+    return pos
