@@ -1,6 +1,6 @@
 """`BlockReader`: one array's chunks by coordinates, without an Array layer.
 
-    reader = BlockReader(zarr.open_array("store.vcz/call_genotype", mode="r"))
+    reader = BlockReader(zarr.open_array("data.zarr/values", mode="r"))
     block = reader.read_chunk((3, 0, 0))
 
 Fetching and decoding are separate acts: `fetch` (or `requests`, which is the I/O as data) gives an

@@ -25,8 +25,8 @@ def redact(text: str) -> str:
     """`text` without what may be secret: users in URLs, values in query strings, values assigned to names
     such as `token`.
 
-    >>> redact("https://me:pw@host/a.vcz?sig=abc&v=1 (secret_key='xyz')")
-    'https://***@host/a.vcz?sig=***&v=*** (secret_key=***)'
+    >>> redact("https://me:pw@host/a.zarr?sig=abc&v=1 (secret_key='xyz')")
+    'https://***@host/a.zarr?sig=***&v=*** (secret_key=***)'
     """
     text = _USER.sub(f"{_HIDDEN}@", text)
     text = _QUERY.sub(rf"\1={_HIDDEN}", text)

@@ -20,17 +20,19 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast, get_args
 
 from vczero.chunks.files import open_file, read_all, read_at
-from vczero.errors import StoreError, StoreNotFoundError
+from vczero.errors import OptionError, StoreError, StoreNotFoundError
 
 __all__ = [
     "AnyStore",
     "AsyncStore",
+    "Backend",
     "Buffer",
     "ByteRange",
     "Fetch",
@@ -43,6 +45,8 @@ __all__ = [
     "clamp_range",
     "join_key",
     "list_keys",
+    "open_local",
+    "open_store",
     "run_fetch",
     "run_fetch_async",
     "slice_ranges",
@@ -52,6 +56,7 @@ T = TypeVar("T")
 
 ByteRange: TypeAlias = tuple[int, int]
 Buffer: TypeAlias = bytes | bytearray | memoryview
+Backend: TypeAlias = Literal["local", "fsspec", "obstore", "icechunk"]
 Reply: TypeAlias = Buffer | list[Buffer] | None
 
 
@@ -304,3 +309,78 @@ class LocalStore:
     def _error(self, key: str, error: OSError | MemoryError) -> StoreError:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else "does not fit in memory"
         return StoreError(f"{self.name}: cannot read {key}: {reason}", store=self.name, key=key)
+
+
+def open_store(
+    source: object,
+    *,
+    backend_storage: Backend | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> AnyStore:
+    """The store at `source`, read only. The scheme of a URL picks the backend, and `backend_storage`
+    overrides that.
+
+    Args:
+        source: a path of a directory or a zip file; a URL; a store of ours; a mapping from keys to bytes; or
+            a `zarr.abc.store.Store`.
+        backend_storage: "local", "fsspec", "obstore" or "icechunk".
+        storage_options: passed on to the backend; see `vczero.chunks.remote`.
+
+    Raises:
+        StoreNotFoundError: There is nothing at a local path.
+        StoreError: It is there and cannot be read.
+        OptionError: An unknown backend or scheme, or options for a source that takes none.
+        MissingDependencyError: The backend needs a package that is not installed.
+    """
+    if backend_storage not in (None, *get_args(Backend)):
+        names = ", ".join(get_args(Backend))
+        raise OptionError(f"backend_storage is {backend_storage!r}; it must be one of {names}")
+    if isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
+        if backend_storage in (None, "local") and isinstance(path, str) and not _is_url(path):
+            _no_options(storage_options, path)
+            return open_local(path)
+        from vczero.chunks.remote import open_remote
+
+        return open_remote(str(path), backend_storage, storage_options or {})
+    _no_options(storage_options, f"a {type(source).__name__}")
+    if isinstance(source, Mapping):
+        return MemoryStore(source)
+    if hasattr(source, "synchronous") and hasattr(source, "get_ranges"):
+        return cast(AnyStore, source)
+    return _from_zarr(source)
+
+
+def open_local(path: str) -> Store:
+    """A directory or a zip file as a store.
+
+    Raises:
+        StoreNotFoundError: There is nothing at `path`.
+        StoreError: It is neither.
+    """
+    if not os.path.isfile(path):
+        return LocalStore(path)
+    from vczero.chunks.zipstore import ZipStore
+
+    return ZipStore(path)
+
+
+_is_url: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://").match
+
+
+def _no_options(options: Mapping[str, Any] | None, what: str) -> None:
+    if options:
+        raise OptionError(f"storage_options make no sense for {what}")
+
+
+def _from_zarr(source: object) -> AnyStore:
+    if "zarr" in sys.modules:  # without it, nobody can have made a zarr store
+        from zarr.abc.store import Store as ZarrStore
+
+        from vczero.chunks.zarrstore import store_from_zarr
+
+        if isinstance(source, ZarrStore):
+            return store_from_zarr(source)
+    raise OptionError(
+        f"a {type(source).__name__} is not a store: give a path, a URL, a zarr store or a mapping"
+    )

@@ -1,7 +1,7 @@
 """Zip archives as stores: a local file, or an object of an asynchronous store that is read by ranges.
 
 The directory is read once. Then any number of threads read members at the same time, without a lock. Where
-all documents of the hierarchy lie below one folder of the archive, as in `sample.vcz/.zattrs`, that folder
+all documents of the hierarchy lie below one folder of the archive, as in `data.zarr/.zattrs`, that folder
 is the root.
 """
 
@@ -40,8 +40,8 @@ _GROUP_DOCUMENTS: Final = (".zgroup", ".zmetadata", "zarr.json")
 def find_root(keys: Iterable[str]) -> str:
     """The folder that holds the group document nearest to the top; "" where there is none, or more than one.
 
-    >>> find_root(["notes.txt", "sample.vcz/.zgroup", "sample.vcz/call_DP/.zarray"])
-    'sample.vcz'
+    >>> find_root(["notes.txt", "data.zarr/.zgroup", "data.zarr/x/.zarray"])
+    'data.zarr'
     """
     folders = {key.rpartition("/")[0] for key in keys if key.rpartition("/")[2] in _GROUP_DOCUMENTS}
     depth = min((_depth(folder) for folder in folders), default=0)
