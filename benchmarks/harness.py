@@ -321,8 +321,18 @@ def _table(result: Result) -> list[str]:
     return [*lines, ""]
 
 
-PROGRAMS = ("bcftools", "plink2", "plink1.9")
+PROGRAMS = ("bcftools", "plink2", "plink1.9", "vcztools")
 PACKAGES = ("vczero", "numpy", "numcodecs", "zarr", "zarrista", "tensorstore", "vcztools", "bio2zarr")
+
+
+def program(name: str) -> str | None:
+    """The path of a program, `None` if it is not here.
+
+    `VCZERO_BENCH_<NAME>` names it where it lives in an environment of its own (vcztools does); else it is looked for
+    beside this Python, and then on the PATH.
+    """
+    beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return os.environ.get(f"VCZERO_BENCH_{name.upper()}") or shutil.which(name, path=beside)
 
 
 def machine() -> list[str]:
@@ -342,9 +352,10 @@ def machine() -> list[str]:
             continue
     programs = []
     for name in PROGRAMS:
-        if shutil.which(name):
-            said = subprocess.run([name, "--version"], capture_output=True, text=True, check=False).stdout
-            programs.append(" ".join(said.splitlines()[0].split()[:2]) if said else name)
+        path = program(name)
+        if path:
+            said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+            programs.append(" ".join(said.splitlines()[0].replace(",", "").split()[:3]) if said else name)
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     where = f"{platform.system()} {platform.machine()}, {cpu}, {os.cpu_count()} CPUs"
     return [

@@ -6,10 +6,11 @@ import gzip
 import re
 from pathlib import Path
 
-import make_example
 import numpy as np
 import pytest
 import zarr
+
+import make_example
 
 
 def test_the_vcf_is_what_the_script_makes(example_vcf: Path) -> None:
