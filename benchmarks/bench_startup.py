@@ -1,4 +1,4 @@
-"""How long it takes until something is on the screen: imports, `--version`, small queries; whole processes."""
+"""How long until something is on the screen: imports, `--version`, small queries; whole processes."""
 
 from __future__ import annotations
 
