@@ -328,8 +328,8 @@ PACKAGES = ("vczero", "numpy", "numcodecs", "zarr", "zarrista", "tensorstore", "
 def program(name: str) -> str | None:
     """The path of a program, `None` if it is not here.
 
-    `VCZERO_BENCH_<NAME>` names it where it lives in an environment of its own (vcztools does); else it is looked
-    for beside this Python, and then on the PATH.
+    `VCZERO_BENCH_<NAME>` names it where it lives in an environment of its own (vcztools does); else it is
+    looked for beside this Python, and then on the PATH.
     """
     beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return os.environ.get(f"VCZERO_BENCH_{name.upper()}") or shutil.which(name, path=beside)
