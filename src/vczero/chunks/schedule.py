@@ -27,89 +27,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import chain
-from math import prod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
+
+from vczero.chunks.steps import Chunk, Decoded, Read, Rows, Step, StepWork
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
 
-__all__ = ["Chunk", "Read", "Rows", "Start", "Step", "Window", "WindowStatistics"]
-
-Rows: TypeAlias = slice | tuple[slice, ...]
-Chunk: TypeAlias = tuple["BlockReader", tuple[int, ...]]
+__all__ = ["Chunk", "Decoded", "Read", "Rows", "Start", "Step", "StepWork", "Window", "WindowStatistics"]
 
 # Of the budget, what a text chunk is believed to need while none of its array has been seen.
 _UNSEEN_TEXT_FRACTION = 8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Read:
-    """One chunk, or some of its rows, that a step needs.
-
-    Reads are compared by identity: the object in the step is the key in `StepWork.destination` and in
-    `decoded`. Each read asks for just the rows that its step wants; when a neighbouring step wants rows of
-    the same chunk, the runtime reads the chunk once, whole, and gives each step its rows.
-
-    Attributes:
-        reader: the array.
-        coords: the chunk, an inner chunk if the array is sharded.
-        rows: a slice with step 1 along axis 0, relative to the chunk, or several, ascending and disjoint;
-            `None` for all rows.
-    """
-
-    reader: BlockReader
-    coords: tuple[int, ...]
-    rows: Rows | None = None
-
-    @property
-    def chunk(self) -> Chunk:
-        """What the read is of: equal for two reads of one chunk."""
-        return self.reader, self.coords
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of what the read gives, clamped at the array's edge."""
-        shape = self.reader.actual_chunk_shape(self.coords)
-        rows = self.rows
-        if rows is None:
-            return shape
-        if isinstance(rows, slice):
-            return (rows.stop - rows.start, *shape[1:])
-        return (sum(run.stop - run.start for run in rows), *shape[1:])
-
-    @property
-    def nbytes(self) -> int:
-        """Decoded bytes; for variable-length text a guess, a few bytes per value."""
-        return prod(self.shape) * self.reader.meta.dtype.itemsize
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the dtype does not tell the size: variable-length text or bytes."""
-        return self.reader.meta.dtype.kind in "TO"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """The reads that one batch needs.
-
-    Attributes:
-        first: fetched as soon as the window lets the step in (with a predicate: its columns; else
-            everything).
-        rest: what may be needed once `first` has been looked at (`StepWork.second` decides). Empty: one phase
-            only.
-        tag: whatever the planner wants to find again in `StepWork.begin` (which rows, which batch); not
-            looked at here.
-    """
-
-    first: Sequence[Read]
-    rest: Sequence[Read] = ()
-    tag: Any = None
-
-    @property
-    def nbytes(self) -> int:
-        """Decoded bytes of all reads."""
-        return sum(read.nbytes for read in chain(self.first, self.rest))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,11 +79,22 @@ class WindowStatistics:
     shared_chunks: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ask:
+    """A read with what the window needs to know of it, worked out once."""
+
+    read: Read
+    chunk: Chunk
+    nbytes: int
+    is_text: bool
+
+
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """A step that has been let in."""
+    """A step, once pulled; `chunks` are those that it may still need, `text` what was estimated."""
 
     step: Step
+    first: list[_Ask]
     chunks: list[Chunk]
     charge: int = 0
     text: dict[Read, int] = field(default_factory=dict)
@@ -168,9 +107,11 @@ class _TextSizes:
         self._unseen_bytes = budget_bytes // _UNSEEN_TEXT_FRACTION
         self._seen: dict[BlockReader, tuple[int, float]] = {}
 
-    def estimate(self, read: Read) -> int:
-        count, per_row = self._seen.get(read.reader, (0, 0.0))
-        estimate = int(read.shape[0] * per_row) if count else read.nbytes
+    def estimate(self, ask: _Ask) -> int:
+        if not ask.is_text:
+            return ask.nbytes
+        count, per_row = self._seen.get(ask.read.reader, (0, 0.0))
+        estimate = int(ask.read.shape[0] * per_row) if count else ask.nbytes
         return max(estimate, self._unseen_bytes // (1 + count))
 
     def learn(self, read: Read, nbytes: int) -> None:
@@ -193,9 +134,9 @@ class Window:
         self._plan: Iterator[Step] | None = iter(steps)
         self._budget = budget_bytes
         self._max_steps = max_steps
-        self._upcoming: deque[tuple[Step, list[Chunk]]] = deque()
+        self._upcoming: deque[_Flight] = deque()
         self._flights: dict[int, _Flight] = {}
-        self._waiting: list[tuple[int, Sequence[Read]]] = []
+        self._waiting: list[tuple[int, list[_Ask]]] = []
         self._interest: dict[Chunk, int] = {}
         self._shared: dict[Chunk, int] = {}
         self._text = _TextSizes(budget_bytes)
@@ -207,22 +148,20 @@ class Window:
 
     def advance(self) -> list[Start]:
         """The phases that may begin now, in order. To be asked after each event."""
-        starts = []
+        starts: list[Start] = []
         while self._waiting:
-            seq, reads = self._waiting[0]
-            start = self._admit(seq, self._flights[seq], reads)
+            seq, asks = self._waiting[0]
+            start = self._admit(seq, self._flights[seq], asks)
             if start is None:
                 return starts
             heappop(self._waiting)
             starts.append(start)
         while len(self._flights) < self._max_steps and self._pull():
-            step, chunks = self._upcoming[0]
-            flight = _Flight(step, chunks)
-            start = self._admit(self._started, flight, step.first)
+            flight = self._upcoming[0]
+            start = self._admit(self._started, flight, flight.first)
             if start is None:
                 break
-            self._upcoming.popleft()
-            self._flights[self._started] = flight
+            self._flights[self._started] = self._upcoming.popleft()
             self._started += 1
             starts.append(start)
         self._max_in_flight = max(self._max_in_flight, len(self._flights))
@@ -268,7 +207,8 @@ class Window:
             Shared chunks that nobody needs any longer.
         """
         flight = self._flights[seq]
-        chunks = [read.chunk for read in reads]
+        asks = [_ask(read) for read in reads]
+        chunks = [ask.chunk for ask in asks]
         strangers = set(chunks).difference(read.chunk for read in flight.step.rest)
         if strangers:
             reader, coords = strangers.pop()
@@ -277,8 +217,8 @@ class Window:
             self._interest[chunk] += 1
         dropped = self._lose_interest(flight.chunks)
         flight.chunks = chunks
-        if reads:
-            heappush(self._waiting, (seq, reads))
+        if asks:
+            heappush(self._waiting, (seq, asks))
         return dropped
 
     def finished(self, seq: int, nbytes: int | None) -> list[Chunk]:
@@ -310,8 +250,8 @@ class Window:
         """
         self._plan = None
         dropped = []
-        for _, chunks in self._upcoming:
-            dropped += self._lose_interest(chunks)
+        for flight in self._upcoming:
+            dropped += self._lose_interest(flight.chunks)
         self._upcoming.clear()
         for later in [number for number in self._flights if number >= seq]:
             flight = self._flights.pop(later)
@@ -327,7 +267,8 @@ class Window:
         while self._plan is not None and len(self._upcoming) < 2:
             try:
                 step = next(self._plan)
-                chunks = [read.chunk for read in chain(step.first, step.rest)]
+                first = [_ask(read) for read in step.first]
+                chunks = [ask.chunk for ask in first] + [read.chunk for read in step.rest]
             except StopIteration:
                 self._plan = None
             except BaseException as error:
@@ -336,38 +277,34 @@ class Window:
             else:
                 for chunk in chunks:
                     self._interest[chunk] = self._interest.get(chunk, 0) + 1
-                self._upcoming.append((step, chunks))
+                self._upcoming.append(_Flight(step, first, chunks))
         return bool(self._upcoming)
 
-    def _admit(self, seq: int, flight: _Flight, reads: Sequence[Read]) -> Start | None:
-        """What is to be read for `reads`, now counted against the budget; None if they do not fit."""
+    def _admit(self, seq: int, flight: _Flight, asks: Sequence[_Ask]) -> Start | None:
+        """What is to be read, now counted against the budget; None if it does not fit."""
         own: list[Read] = []
         shared: list[Read] = []
-        loads: dict[Chunk, Read] = {}
-        own_sizes = [self._size(read) for read in reads]
-        for read in reads:
-            chunk = read.chunk
-            if chunk in self._shared or chunk in loads:
-                shared.append(read)
-            elif self._interest[chunk] > 1:
-                shared.append(read)
-                loads[chunk] = read if read.rows is None else Read(read.reader, read.coords)
-            else:
+        loads: dict[Chunk, _Ask] = {}
+        sizes = [self._text.estimate(ask) for ask in asks]
+        for ask in asks:
+            chunk, read = ask.chunk, ask.read
+            if self._interest[chunk] == 1 and chunk not in self._shared:
                 own.append(read)
-        load_sizes = {chunk: self._size(read) for chunk, read in loads.items()}
-        cost = sum(own_sizes)
+                continue
+            shared.append(read)
+            if chunk not in self._shared and chunk not in loads:
+                loads[chunk] = ask if read.rows is None else _ask(Read(read.reader, read.coords))
+        load_sizes = {chunk: self._text.estimate(ask) for chunk, ask in loads.items()}
+        cost = sum(sizes)
         total = cost + sum(load_sizes.values())
         is_head = not self._flights or next(iter(self._flights)) == seq
         if not is_head and self._charged + total > self._budget:
             return None
         flight.charge += cost
-        flight.text.update((r, size) for r, size in zip(reads, own_sizes, strict=True) if r.is_text)
+        flight.text.update((ask.read, size) for ask, size in zip(asks, sizes, strict=True) if ask.is_text)
         self._shared.update(load_sizes)
         self._charge(total)
-        return Start(seq, flight.step, own, shared, list(loads.values()))
-
-    def _size(self, read: Read) -> int:
-        return self._text.estimate(read) if read.is_text else read.nbytes
+        return Start(seq, flight.step, own, shared, [ask.read for ask in loads.values()])
 
     def _charge(self, change: int) -> None:
         self._charged += change
@@ -387,3 +324,7 @@ class Window:
                 self._charge(-nbytes)
                 dropped.append(chunk)
         return dropped
+
+
+def _ask(read: Read) -> _Ask:
+    return _Ask(read, read.chunk, read.nbytes, read.is_text)

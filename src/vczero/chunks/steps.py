@@ -1,0 +1,124 @@
+"""What a batch needs and what is made of it: the values that planners, the window and the runtime share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import prod
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+import numpy.typing as npt
+
+from vczero.strings import Strings
+
+if TYPE_CHECKING:
+    from vczero.chunks.blocks import BlockReader
+
+__all__ = ["Chunk", "Decoded", "Read", "Rows", "Step", "StepWork"]
+
+T = TypeVar("T")
+
+Rows: TypeAlias = slice | tuple[slice, ...] | None
+Chunk: TypeAlias = tuple["BlockReader", tuple[int, ...]]
+Decoded: TypeAlias = "Mapping[Read, npt.NDArray[Any] | Strings]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """One chunk, or some of its rows, that a step needs.
+
+    Reads are compared by identity: the object in the step is the key in `StepWork.destination` and in
+    `decoded`. Each read asks for just the rows that its step wants; when a neighbouring step wants rows of
+    the same chunk, the runtime reads the chunk once, whole, and gives each step its rows.
+
+    Attributes:
+        reader: the array.
+        coords: the chunk, an inner chunk if the array is sharded.
+        rows: a slice with step 1 along axis 0, relative to the chunk, or several, ascending and disjoint;
+            `None` for all rows.
+    """
+
+    reader: BlockReader
+    coords: tuple[int, ...]
+    rows: Rows = None
+
+    @property
+    def chunk(self) -> Chunk:
+        """What the read is of: equal for two reads of one chunk."""
+        return self.reader, self.coords
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what the read gives, clamped at the array's edge."""
+        shape = self.reader.actual_chunk_shape(self.coords)
+        rows = self.rows
+        if rows is None:
+            return shape
+        if isinstance(rows, slice):
+            return (rows.stop - rows.start, *shape[1:])
+        return (sum(run.stop - run.start for run in rows), *shape[1:])
+
+    @property
+    def nbytes(self) -> int:
+        """Decoded bytes; for variable-length text a guess, a few bytes per value."""
+        return prod(self.shape) * self.reader.meta.dtype.itemsize
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the dtype does not tell the size: variable-length text or bytes."""
+        return self.reader.meta.dtype.kind in "TO"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """The reads that one batch needs.
+
+    Attributes:
+        first: fetched as soon as the window lets the step in (with a predicate: its columns; else
+            everything).
+        rest: what may be needed once `first` has been looked at (`StepWork.second` decides). Empty: one phase
+            only.
+        tag: whatever the planner wants to find again in `StepWork.begin` (which rows, which batch); not
+            looked at here.
+    """
+
+    first: Sequence[Read]
+    rest: Sequence[Read] = ()
+    tag: Any = None
+
+    @property
+    def nbytes(self) -> int:
+        """Decoded bytes of all reads."""
+        return sum(read.nbytes for read in chain(self.first, self.rest))
+
+
+class StepWork(Protocol[T]):
+    """What is made of a step. Every method is called on workers only, for one step by one worker at a time.
+
+    The order of calls for a step: `begin`; `destination` for each read of `first`; with a `rest`: `second`,
+    and `destination` for each read that it returned; `finish`; `nbytes`. Different steps run at once, so what
+    is kept outside of the state must bear that.
+    """
+
+    def begin(self, step: Step) -> Any:
+        """The step's state: whatever the other methods need, such as the batch's arrays."""
+
+    def destination(self, state: Any, read: Read) -> npt.NDArray[Any] | None:
+        """Where to decode `read`: an array of the read's shape and dtype, perhaps strided along axis 0.
+
+        `None` (always for text): the decoded value comes in `decoded`, and belongs to the step.
+        """
+
+    def second(self, state: Any, decoded: Decoded) -> Sequence[Read]:
+        """Which of `step.rest` are wanted still; a read may be replaced by one of fewer rows of the same
+        chunk.
+
+        Called only for steps with a `rest`, when all of `step.first` has been decoded.
+        """
+
+    def finish(self, state: Any, decoded: Decoded) -> T | None:
+        """The result; `None` yields nothing. `decoded` has each read of both phases without a destination."""
+
+    def nbytes(self, result: T) -> int:
+        """Bytes of memory that `result` keeps; they count against the budget until it is consumed."""
