@@ -117,20 +117,23 @@ class BlockReader:
         (encoded,) = yield from self._requests_of_shard([coords], rows)
         return encoded
 
-    def requests_many(self, coords_list: Sequence[Sequence[int]]) -> Fetch[list[EncodedChunk]]:
-        """The I/O for several chunks of one stored object (`chunk_key`), in the order given, in few merged
-        ranges.
+    def requests_many(
+        self, coords_list: Sequence[Sequence[int]], rows: Rows = None
+    ) -> Fetch[list[EncodedChunk]]:
+        """The I/O for several chunks of one stored object (`chunk_key`), or the same rows of each, in the order
+        given, in few merged ranges.
 
         Raises:
-            SelectionError: No such chunk, or chunks of different objects.
+            SelectionError: No such chunk, chunks of different objects, or rows that are not in them.
             ChunkError: The shard's index is damaged.
         """
         checked = [self._checked(coords) for coords in coords_list]
         if len({self.meta.chunk_key(coords) for coords in checked}) > 1:
             raise SelectionError(f"{self.meta.name}: chunks of several stored objects asked for at once")
         if self._layout is not None and checked:
-            return (yield from self._requests_of_shard(checked, None))
-        return [(yield from self.requests(checked[0]))] * len(checked) if checked else []
+            rows = checked_rows(rows, self._shape(checked[0]))
+            return (yield from self._requests_of_shard(checked, rows))
+        return [(yield from self.requests(checked[0], rows))] * len(checked) if checked else []
 
     def fetch(self, coords: Sequence[int], rows: Rows = None) -> EncodedChunk:
         """The stored bytes of one chunk, as far as they are needed for `rows`; for synchronous stores.
