@@ -120,8 +120,8 @@ class BlockReader:
     def requests_many(
         self, coords_list: Sequence[Sequence[int]], rows: Rows = None
     ) -> Fetch[list[EncodedChunk]]:
-        """The I/O for several chunks of one stored object (`chunk_key`), or the same rows of each, in the order
-        given, in few merged ranges.
+        """The I/O for several chunks of one stored object (`chunk_key`), or the same rows of each, in the
+        order given, in few merged ranges.
 
         Raises:
             SelectionError: No such chunk, chunks of different objects, or rows that are not in them.
