@@ -1,7 +1,7 @@
 """Arrays, steps and work for tests of the schedule and the runtime; no Zarr, no codec.
 
-`ToyReader` has the face of a `BlockReader` over a 1-D or 2-D array whose element `[row, ...]` has the value `row`
-plus an offset per array. Its stored form is the raw bytes, in any scripted store.
+`ToyReader` has the face of a `BlockReader` over a 1-D or 2-D array whose element `[row, ...]` has the value
+`row` plus an offset per array. Its stored form is the raw bytes, in any scripted store.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ class Encoded:
 
 
 class ToyReader:
-    """An int32 array of `shape` in chunks, under the key `name/coords`; `shard` puts that many chunks into one object."""
+    """An int32 array in chunks, under the key `name/coords`; `shard` puts that many chunks into one object."""
 
-    def __init__(self, name: str, shape, chunk_shape, store=None, *, dtype="<i4", offset=0, shard: int | None = None):
+    def __init__(
+        self, name: str, shape, chunk_shape, store=None, *, dtype="<i4", offset=0, shard: int | None = None
+    ):
         self.meta = SimpleNamespace(
             name=name,
             shape=tuple(shape),
@@ -117,7 +119,9 @@ class ToyReader:
         return self.decode(run_fetch(self.requests(coords), self.store))
 
 
-def plan_rows(readers: Sequence[ToyReader], step_rows: int, *, rest: Sequence[ToyReader] = ()) -> Iterable[Step]:
+def plan_rows(
+    readers: Sequence[ToyReader], step_rows: int, *, rest: Sequence[ToyReader] = ()
+) -> Iterable[Step]:
     """Steps of `step_rows` rows over arrays with any chunking; `rest` arrays are read in the second phase."""
     length = [*readers, *rest][0].meta.shape[0]
     for start in range(0, length, step_rows):
@@ -140,22 +144,23 @@ def reads_of(reader: ToyReader, start: int, stop: int) -> Iterable[Read]:
 
 
 class Columns:
-    """`StepWork` that gives {array name: values of the step's rows}; the arrays of the batch are destinations.
+    """`StepWork` that gives {array name: values of the step's rows}; the batch's arrays are destinations.
 
     Args:
         keep: from the decoded first phase, whether the rest is wanted at all, given the step's (start, stop).
         hand_over: arrays without a destination, which come through `decoded`.
     """
 
-    def __init__(self, *, keep: Callable[[tuple[int, int]], bool] | None = None, hand_over: Sequence[str] = ()):
+    def __init__(
+        self, *, keep: Callable[[tuple[int, int]], bool] | None = None, hand_over: Sequence[str] = ()
+    ):
         self.keep = keep
         self.hand_over = set(hand_over)
         self.threads: set[str] = set()
 
     def begin(self, step: Step):
         self.threads.add(threading.current_thread().name)
-        state = SimpleNamespace(step=step, arrays={}, kept=[*step.first], skipped=False)
-        return state
+        return SimpleNamespace(step=step, arrays={}, kept=[*step.first], skipped=False)
 
     def destination(self, state, read: Read):
         self.threads.add(threading.current_thread().name)
