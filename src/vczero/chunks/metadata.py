@@ -13,6 +13,7 @@ specification; `.zmetadata` and inline `consolidated_metadata` as zarr-python 3.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -316,7 +317,11 @@ def meta_from_zarr(array: zarr.Array[Any]) -> ArrayMeta:
     Raises:
         UnsupportedError: the array is something that vczero does not read.
     """
-    doc = dict(array.metadata.to_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # about types outside the v3 specification; whoever made the array was told
+        doc = dict(array.metadata.to_dict())
     name = array.path.strip("/")
     meta = (
         _parse_array_v2(name, doc, doc.pop("attributes", {}))
