@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero._native import text as _native
-from vczero._native.blocks import Block
+from vczero._native.blocks import Block, empty_pool
 from vczero.strings import Strings
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Piece",
     "Samples",
     "Values",
+    "empty_pool",
     "lines",
     "lines_numpy",
 ]

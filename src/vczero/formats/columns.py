@@ -1,0 +1,149 @@
+"""Columns of a batch as pieces of a line: what VCF and query formats share.
+
+A column is what the store has: any dtype of a VCZ store, in any shape. A piece wants native byte order and at
+most one axis of values in a cell.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vczero.errors import ChunkError
+from vczero.kernels import text
+from vczero.strings import Strings
+from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
+
+__all__ = [
+    "cell_column",
+    "contig_piece",
+    "end_position",
+    "field_piece",
+    "filter_piece",
+    "format_fields",
+    "genotype_piece",
+    "info_fields",
+    "start_position",
+    "strings_of",
+]
+
+_HALF_MISSING, _SINGLE_MISSING = 0x7C01, 0x7F800001
+
+
+def info_fields(metadata: Metadata) -> list[FieldInfo]:
+    """The INFO fields that a VCF of the store has, by name."""
+    fields = (metadata.get_field_info(name) for name in sorted(metadata.field_names))
+    return [info for info in fields if info.category == "INFO" and info.has_variants_axis]
+
+
+def format_fields(metadata: Metadata) -> list[FieldInfo]:
+    """The FORMAT fields that a VCF of the store has: GT first, the others by name."""
+    fields = (metadata.get_field_info(name) for name in sorted(metadata.field_names))
+    found = [info for info in fields if info.category == "FORMAT" and info.has_samples_axis]
+    return sorted(found, key=lambda info: info.vcf_id != "GT")
+
+
+def strings_of(names: npt.NDArray[Any]) -> Strings:
+    """Names as `Strings`, which workers may share (NumPy's own text they may not)."""
+    return Strings.from_values(names)
+
+
+def cell_column(column: Column, axes: int) -> Column:
+    """The column as a piece wants it: native byte order, and after `axes` axes at most one more.
+
+    Half-precision floats become float32 with missing and fill kept; unsigned integers become int64.
+    """
+    if len(column.shape) - axes > 1:
+        column = column.reshape((*column.shape[:axes], math.prod(column.shape[axes:])))
+    if isinstance(column, Strings):
+        return column
+    if not column.dtype.isnative:
+        column = column.astype(column.dtype.newbyteorder("="))
+    if column.dtype.kind == "u":
+        return column.astype(np.int64)
+    return _widen_half(column) if column.dtype == np.float16 else column
+
+
+def _widen_half(column: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    bits = column.view(np.uint16)
+    wide = column.astype(np.float32)
+    for offset in (0, 1):
+        wide.view(np.uint32)[bits == _HALF_MISSING + offset] = _SINGLE_MISSING + offset
+    return wide
+
+
+def field_piece(
+    batch: Batch, info: FieldInfo, *, start: int = 0, stop: int | None = None
+) -> text.Values | text.Genotypes:
+    """The piece that writes a field's cells, its key the field's VCF ID."""
+    key = info.vcf_id.encode()
+    if info.name == "call_genotype":
+        return genotype_piece(batch)
+    column = cell_column(batch.columns[info.name], 2 if info.has_samples_axis else 1)
+    return text.Values(column, key, samples=info.has_samples_axis, start=start, stop=stop)
+
+
+def genotype_piece(batch: Batch) -> text.Genotypes:
+    """The piece that writes calls; without `call_genotype_phased` in the batch all are unphased."""
+    calls = cell_column(batch.columns["call_genotype"], 2)
+    phased = batch.columns.get("call_genotype_phased")
+    if not isinstance(calls, np.ndarray) or isinstance(phased, Strings):
+        raise ChunkError("call_genotype must hold integers and call_genotype_phased booleans")
+    if calls.ndim == 2:
+        calls = calls[:, :, None]
+    return text.Genotypes(calls, None if phased is None else phased.astype(np.bool_, copy=False))
+
+
+def contig_piece(batch: Batch, contigs: Strings) -> text.Lookup:
+    """The piece that writes CHROM.
+
+    Raises:
+        ChunkError: a contig number that `contig_id` does not have.
+    """
+    numbers = cell_column(batch.columns["variant_contig"], 1)
+    assert isinstance(numbers, np.ndarray)
+    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < len(contigs):
+        row = int(np.flatnonzero((numbers < 0) | (numbers >= len(contigs)))[0])
+        raise ChunkError(
+            f"variant_contig is {numbers[row]} at variant {batch.variant_index[row]}, "
+            f"but contig_id has {len(contigs)} names",
+            array="variant_contig",
+        )
+    return text.Lookup(numbers, contigs)
+
+
+def filter_piece(batch: Batch, filters: Strings) -> text.Names | text.Literal:
+    """The piece that writes FILTER; "." where the store has no filters."""
+    flags = batch.columns.get("variant_filter")
+    if flags is None or not len(filters):
+        return text.Literal(b".")
+    assert isinstance(flags, np.ndarray)
+    if flags.shape[1] != len(filters):
+        raise ChunkError(
+            f"variant_filter has {flags.shape[1]} columns, but filter_id has {len(filters)} names",
+            array="variant_filter",
+        )
+    return text.Names(flags.astype(np.bool_, copy=False), filters)
+
+
+def start_position(batch: Batch) -> npt.NDArray[np.int64]:
+    """int64, (variants,): the first position of each variant, 1-based."""
+    return np.asarray(batch.columns["variant_position"], dtype=np.int64)
+
+
+def end_position(batch: Batch) -> npt.NDArray[np.int64]:
+    """int64, (variants,): the last position of each variant, 1-based; from `variant_length` if the batch has
+    it, else from the length of REF."""
+    position = start_position(batch)
+    length = batch.columns.get("variant_length")
+    if isinstance(length, np.ndarray):
+        return position + length.astype(np.int64) - 1
+    alleles = batch.columns["variant_allele"]
+    if isinstance(alleles, np.ndarray):
+        alleles = Strings.from_values(alleles)
+    per_row = math.prod(alleles.shape[1:])
+    lengths = np.diff(alleles.offsets).reshape(-1, per_row)[:, 0]
+    return position + np.maximum(lengths, 1) - 1

@@ -1,0 +1,201 @@
+"""What the tags of a query format mean in a store: `Resolver` turns each into a `Slot`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from vczero.errors import ExpressionError, FieldNotFoundError
+from vczero.formats import columns, vcf
+from vczero.formats.queryformat import Part, Tag, Text
+from vczero.kernels import text
+from vczero.strings import Strings
+from vczero.vcz.schema import Batch, FieldInfo, Metadata
+
+__all__ = ["Resolver", "Slot"]
+
+# A column of VCF: the field, and which values of a cell it shows.
+_FIXED: dict[str, tuple[str, int, int | None]] = {
+    "POS": ("variant_position", 0, None),
+    "ID": ("variant_id", 0, None),
+    "REF": ("variant_allele", 0, 1),
+    "ALT": ("variant_allele", 1, None),
+    "FIRST_ALT": ("variant_allele", 1, 2),
+    "QUAL": ("variant_quality", 0, None),
+}
+_OF_END = frozenset({"variant_position", "variant_length", "variant_allele"})
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A part of a format, resolved against a store.
+
+    Attributes:
+        columns: the fields it reads.
+        make: the piece that writes it, from a batch with those fields.
+        loops: whether it writes something for each sample.
+    """
+
+    columns: frozenset[str]
+    make: Callable[[Batch], text.Piece]
+    loops: bool = False
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Resolves the parts of one format.
+
+    Attributes:
+        metadata: of the store and the selection.
+        query_format: the format's text, for messages.
+        allow_undefined: whether a tag that the store lacks writes "." instead of being an error.
+    """
+
+    metadata: Metadata
+    query_format: str
+    allow_undefined: bool = False
+
+    @cached_property
+    def samples(self) -> Strings:
+        """The selected samples' names; read when first asked for."""
+        return columns.strings_of(self.metadata.sample_ids)
+
+    def resolve(self, part: Part) -> Slot:
+        """The slot of a part.
+
+        Raises:
+            ExpressionError: a FORMAT tag stands outside of brackets, or the tag cannot be subscripted.
+            FieldNotFoundError: the store has no such tag.
+        """
+        if isinstance(part, Text):
+            return literal(part.text)
+        if isinstance(part, Tag):
+            return self._column(part) or self._info(part, inside=False)
+        slots = [self._inside(item) for item in part.parts]
+        wanted = frozenset[str]().union(*(slot.columns for slot in slots))
+        return Slot(wanted, lambda batch: _group(batch, slots), loops=True)
+
+    def _inside(self, part: Text | Tag) -> Slot:
+        """A part within brackets."""
+        if isinstance(part, Text):
+            return literal(part.text)
+        if part.name == "SAMPLE" and not part.category:
+            piece = text.Values(self.samples, rows=False, samples=True)
+            return Slot(frozenset(), lambda _: piece)
+        return self._format(part) or self._column(part) or self._info(part, inside=True)
+
+    def _column(self, tag: Tag) -> Slot | None:
+        """A column of VCF, or of what bcftools makes of them; None for a tag of INFO or FORMAT."""
+        if tag.category:
+            return None
+        if tag.name in _FIXED:
+            return self._fixed(tag)
+        if tag.name in ("POS0", "END", "END0"):
+            return self._coordinate(tag.name)
+        if tag.name == "CHROM":
+            contigs = columns.strings_of(self.metadata.contig_ids)
+            return Slot(frozenset({"variant_contig"}), lambda batch: columns.contig_piece(batch, contigs))
+        if tag.name == "FILTER":
+            filters = columns.strings_of(self.metadata.filter_ids)
+            return self._slot({"variant_filter"}, lambda batch: columns.filter_piece(batch, filters))
+        if tag.name in ("INFO", "FORMAT"):
+            return self._whole(tag.name)
+        return None
+
+    def _slot(self, wanted: frozenset[str] | set[str], make: Callable[[Batch], text.Piece]) -> Slot:
+        return Slot(frozenset(wanted) & self.metadata.field_names, make)
+
+    def _fixed(self, tag: Tag) -> Slot:
+        name, start, stop = _FIXED[tag.name]
+        if tag.subscript is not None:
+            start += tag.subscript
+            stop = start + 1
+        return self._slot({name}, lambda batch: vcf.column_piece(batch, name, start=start, stop=stop))
+
+    def _coordinate(self, name: str) -> Slot:
+        wanted = {"variant_position"} if name == "POS0" else _OF_END & self.metadata.field_names
+        if name != "POS0" and "variant_length" in wanted:
+            wanted = {"variant_position", "variant_length"}
+        shift = 0 if name == "END" else 1
+
+        def make(batch: Batch) -> text.Piece:
+            end = columns.start_position(batch) if name == "POS0" else columns.end_position(batch)
+            return text.Values(end - shift)
+
+        return self._slot(wanted, make)
+
+    def _whole(self, name: str) -> Slot:
+        """`%INFO` or `%FORMAT`: the columns as in VCF."""
+        if name == "INFO":
+            info = columns.info_fields(self.metadata)
+            return Slot(frozenset(field.name for field in info), lambda batch: vcf.info_piece(batch, info))
+        formats = columns.format_fields(self.metadata)
+        wanted = {"call_genotype_phased", *(field.name for field in formats)}
+        slot = self._slot(wanted, lambda batch: vcf.format_piece(batch, formats))
+        return Slot(slot.columns, slot.make, loops=True)
+
+    def _format(self, tag: Tag) -> Slot | None:
+        """A FORMAT tag of the store; None if there is none, unless the format says that it is one."""
+        name = "call_genotype" if tag.name == "GT" else f"call_{tag.name}"
+        field = self._field(name, "FORMAT") if tag.category != "INFO" else None
+        if field is not None:
+            return self._tag(tag, field)
+        return self._missing(tag, "FORMAT") if tag.category == "FORMAT" else None
+
+    def _info(self, tag: Tag, *, inside: bool) -> Slot:
+        """An INFO tag of the store.
+
+        Raises:
+            ExpressionError: only FORMAT has the tag, and it stands outside of brackets.
+            FieldNotFoundError: there is none.
+        """
+        field = self._field(f"variant_{tag.name}", "INFO") if tag.category != "FORMAT" else None
+        if field is not None:
+            return self._tag(tag, field)
+        name = "call_genotype" if tag.name == "GT" else f"call_{tag.name}"
+        if not inside and (
+            tag.name == "SAMPLE" or (tag.category != "INFO" and self._field(name, "FORMAT") is not None)
+        ):
+            raise ExpressionError(
+                f'query format: %{tag.name} has a value for each sample: put it in brackets, as in "[ %{tag.name}]"',
+                text=self.query_format,
+                position=tag.position,
+            )
+        return self._missing(tag, tag.category or ("FORMAT" if inside else "INFO"))
+
+    def _field(self, name: str, category: str) -> FieldInfo | None:
+        if name not in self.metadata.field_names:
+            return None
+        field = self.metadata.get_field_info(name)
+        return field if field.category == category else None
+
+    def _tag(self, tag: Tag, field: FieldInfo) -> Slot:
+        start, stop = (0, None) if tag.subscript is None else (tag.subscript, tag.subscript + 1)
+        wanted = {field.name}
+        if field.name == "call_genotype":
+            wanted.add("call_genotype_phased")
+        return self._slot(wanted, lambda batch: columns.field_piece(batch, field, start=start, stop=stop))
+
+    def _missing(self, tag: Tag, category: str) -> Slot:
+        if self.allow_undefined:
+            return literal(".")
+        prefix = "variant_" if category == "INFO" else "call_"
+        known = [name.removeprefix(prefix) for name in self.metadata.field_names if name.startswith(prefix)]
+        near = difflib.get_close_matches(tag.name, known, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise FieldNotFoundError(
+            f"query format: the store has no {category} tag {tag.name}{hint}", field=tag.name
+        )
+
+
+def literal(value: str) -> Slot:
+    """A slot that writes the same text always."""
+    piece = text.Literal(value.encode())
+    return Slot(frozenset(), lambda _: piece)
+
+
+def _group(batch: Batch, slots: list[Slot]) -> text.Samples:
+    pieces = tuple(slot.make(batch) for slot in slots)
+    return text.Samples(pieces, batch.sample_mask)

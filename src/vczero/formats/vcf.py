@@ -1,0 +1,129 @@
+"""VCF text: a header from the store's metadata, and a line for each variant.
+
+A field is in a line if one of its values is there: a store does not tell an absent INFO or FORMAT key from
+one whose values are all missing. GT is in every line, since a call that is missing is a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vczero.formats.columns import (
+    cell_column,
+    contig_piece,
+    field_piece,
+    filter_piece,
+    format_fields,
+    info_fields,
+    strings_of,
+)
+from vczero.formats.header import vcf_header
+from vczero.kernels import text
+from vczero.strings import Strings
+from vczero.vcz.schema import Batch, FieldInfo, Metadata
+
+__all__ = ["VcfEncoder", "column_piece", "fixed_pieces", "format_piece", "info_piece"]
+
+_FIXED = ("variant_id", "variant_allele", "variant_quality", "variant_filter")
+_TAB = text.Literal(b"\t")
+
+
+class VcfEncoder:
+    """VCF of what a store holds.
+
+    Args:
+        metadata: of the store and the selection: its `sample_ids` are the columns, in order.
+        genotypes: whether there are FORMAT and sample columns.
+        header: whether there is a header.
+        extra: header lines that end the meta-information, without `##`.
+    """
+
+    def __init__(
+        self,
+        metadata: Metadata,
+        *,
+        genotypes: bool = True,
+        header: bool = True,
+        extra: Iterable[str] = (),
+    ) -> None:
+        self._metadata = metadata
+        self._samples = [str(name) for name in metadata.sample_ids] if genotypes else []
+        self._info = info_fields(metadata)
+        self._formats = format_fields(metadata) if genotypes else []
+        self._contigs = strings_of(metadata.contig_ids)
+        self._filters = strings_of(metadata.filter_ids)
+        self._has_header = header
+        self._extra = tuple(extra)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The fields that a line is made of, as far as the store has them."""
+        return line_columns(self._metadata, self._info, self._formats if self._samples else [])
+
+    def header(self) -> bytes:
+        """The header's text; nothing if it is not wanted."""
+        if not self._has_header:
+            return b""
+        return vcf_header(
+            self._metadata, info=self._info, formats=self._formats, samples=self._samples, extra=self._extra
+        ).encode()
+
+    def encode(self, batch: Batch) -> list[text.Block]:
+        """A line for each variant of the batch."""
+        pieces = [*fixed_pieces(batch, self._contigs, self._filters), _TAB, info_piece(batch, self._info)]
+        if self._samples:
+            pieces += [_TAB, format_piece(batch, self._formats)]
+        pieces.append(text.Literal(b"\n"))
+        return text.lines(pieces, batch.num_variants, len(self._samples))
+
+    def trailer(self) -> bytes:
+        """Nothing: text ends with its last line."""
+        return b""
+
+
+def line_columns(
+    metadata: Metadata, info: Iterable[FieldInfo], formats: Iterable[FieldInfo]
+) -> frozenset[str]:
+    """The fields that a line with these INFO and FORMAT fields is made of."""
+    wanted = {"variant_contig", "variant_position", *(field.name for field in (*info, *formats))}
+    wanted.update(name for name in _FIXED if name in metadata.field_names)
+    if "call_genotype" in wanted and "call_genotype_phased" in metadata.field_names:
+        wanted.add("call_genotype_phased")
+    return frozenset(wanted)
+
+
+def fixed_pieces(batch: Batch, contigs: Strings, filters: Strings) -> list[text.Piece]:
+    """CHROM to FILTER; "." (REF: "N") for what the batch does not have."""
+    pieces: list[text.Piece] = [
+        contig_piece(batch, contigs),
+        column_piece(batch, "variant_position"),
+        column_piece(batch, "variant_id"),
+        column_piece(batch, "variant_allele", stop=1)
+        if "variant_allele" in batch.columns
+        else text.Literal(b"N"),
+        column_piece(batch, "variant_allele", start=1),
+        column_piece(batch, "variant_quality"),
+        filter_piece(batch, filters),
+    ]
+    return [item for piece in pieces for item in (piece, _TAB)][:-1]
+
+
+def column_piece(
+    batch: Batch, name: str, *, start: int = 0, stop: int | None = None
+) -> text.Values | text.Literal:
+    """A column without a category of its own; "." where the batch does not have it."""
+    column = batch.columns.get(name)
+    if column is None:
+        return text.Literal(b".")
+    return text.Values(cell_column(column, 1), start=start, stop=stop)
+
+
+def info_piece(batch: Batch, fields: Iterable[FieldInfo]) -> text.Info:
+    """The INFO column."""
+    pieces = (field_piece(batch, field) for field in fields)
+    return text.Info(tuple(piece for piece in pieces if isinstance(piece, text.Values)))
+
+
+def format_piece(batch: Batch, fields: Iterable[FieldInfo]) -> text.Format:
+    """The FORMAT column and those of the samples."""
+    return text.Format(tuple(field_piece(batch, field) for field in fields))
