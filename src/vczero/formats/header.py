@@ -41,8 +41,6 @@ def vcf_header(
     lines = [f"##fileformat={version}"]
     lines += _filter_lines(metadata)
     lines += [f"##{key}={value}" for key, value in kept if key != "fileformat"]
-    if metadata.source and not any(key == "source" for key, _ in kept):
-        lines.append(f"##source={metadata.source}")
     lines += [_definition("INFO", field) for field in (info_fields(metadata) if info is None else info)]
     lines += [
         _definition("FORMAT", field) for field in (format_fields(metadata) if formats is None else formats)

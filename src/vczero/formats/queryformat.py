@@ -19,9 +19,10 @@ __all__ = ["Group", "Part", "Tag", "Text", "has_newline", "parse"]
 _NAME = re.compile(r"(?P<info>INFO/|FORMAT/)?(?P<name>[A-Za-z0-9_.]+)")
 _SUBSCRIPT = re.compile(r"\{(\d+)\}")
 # What bcftools prints whole: "{0}" after them is text.
-_WHOLE = frozenset(
-    ["CHROM", "POS", "POS0", "END", "END0", "ID", "REF", "FIRST_ALT", "QUAL", "FILTER", "INFO", "FORMAT", "LINE"]
-) | frozenset(["SAMPLE", "GT", "TGT", "IUPACGT", "TYPE", "MASK"])
+_COLUMNS = frozenset(
+    {"CHROM", "POS", "POS0", "END", "END0", "ID", "REF", "FIRST_ALT", "QUAL", "FILTER", "TYPE"}
+)
+_WHOLE = _COLUMNS | {"INFO", "FORMAT", "LINE", "MASK", "SAMPLE", "GT", "TGT", "IUPACGT"}
 _ESCAPES = {"n": "\n", "t": "\t"}
 
 

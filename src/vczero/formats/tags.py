@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,7 +99,7 @@ class Resolver:
         if tag.name == "FILTER":
             filters = columns.strings_of(self.metadata.filter_ids)
             return self._slot({"variant_filter"}, lambda batch: columns.filter_piece(batch, filters))
-        if tag.name in ("INFO", "FORMAT"):
+        if tag.name in ("INFO", "FORMAT", "LINE"):
             return self._whole(tag.name)
         return None
 
@@ -127,7 +126,10 @@ class Resolver:
         return self._slot(wanted, make)
 
     def _whole(self, name: str) -> Slot:
-        """`%INFO` or `%FORMAT`: the columns as in VCF."""
+        """`%INFO`, `%FORMAT` or `%LINE`: the columns as in VCF."""
+        if name == "LINE":
+            encoder = vcf.VcfEncoder(self.metadata, header=False)
+            return Slot(encoder.columns, encoder.line, loops=True)
         if name == "INFO":
             info = columns.info_fields(self.metadata)
             return Slot(frozenset(field.name for field in info), lambda batch: vcf.info_piece(batch, info))
@@ -159,7 +161,7 @@ class Resolver:
             tag.name == "SAMPLE" or (tag.category != "INFO" and self._field(name, "FORMAT") is not None)
         ):
             raise ExpressionError(
-                f'query format: %{tag.name} has a value for each sample: put it in brackets, as in "[ %{tag.name}]"',
+                f'query format: %{tag.name} has a value for each sample: write "[ %{tag.name}]"',
                 text=self.query_format,
                 position=tag.position,
             )
@@ -181,13 +183,14 @@ class Resolver:
     def _missing(self, tag: Tag, category: str) -> Slot:
         if self.allow_undefined:
             return literal(".")
+        import difflib
+
         prefix = "variant_" if category == "INFO" else "call_"
         known = [name.removeprefix(prefix) for name in self.metadata.field_names if name.startswith(prefix)]
         near = difflib.get_close_matches(tag.name, known, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise FieldNotFoundError(
-            f"query format: the store has no {category} tag {tag.name}{hint}", field=tag.name
-        )
+        message = f"query format: the store has no {category} tag {tag.name}{hint}"
+        raise FieldNotFoundError(message, field=tag.name)
 
 
 def literal(value: str) -> Slot:

@@ -70,11 +70,15 @@ class VcfEncoder:
 
     def encode(self, batch: Batch) -> list[text.Block]:
         """A line for each variant of the batch."""
+        return text.lines([self.line(batch)], batch.num_variants, len(self._samples))
+
+    def line(self, batch: Batch) -> text.Line:
+        """The piece that writes a variant's line."""
         pieces = [*fixed_pieces(batch, self._contigs, self._filters), _TAB, info_piece(batch, self._info)]
         if self._samples:
             pieces += [_TAB, format_piece(batch, self._formats)]
         pieces.append(text.Literal(b"\n"))
-        return text.lines(pieces, batch.num_variants, len(self._samples))
+        return text.Line(tuple(pieces))
 
     def trailer(self) -> bytes:
         """Nothing: text ends with its last line."""

@@ -28,6 +28,7 @@ __all__ = [
     "Format",
     "Genotypes",
     "Info",
+    "Line",
     "Literal",
     "Lookup",
     "Names",
@@ -120,7 +121,7 @@ class Info:
 class Samples:
     """The pieces once for each sample; with a mask, bool (rows, samples), where it is set."""
 
-    pieces: tuple[Literal | Values | Lookup | Names | Genotypes | Info, ...]
+    pieces: tuple[Piece, ...]
     mask: npt.NDArray[np.bool_] | None = None
 
 
@@ -132,7 +133,14 @@ class Format:
     entries: tuple[Values | Genotypes, ...]
 
 
-Piece: TypeAlias = Literal | Values | Lookup | Names | Genotypes | Info | Samples | Format
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The pieces, one after the other."""
+
+    pieces: tuple[Piece, ...]
+
+
+Piece: TypeAlias = "Literal | Values | Lookup | Names | Genotypes | Info | Samples | Format | Line"
 
 
 def lines(pieces: Sequence[Piece], rows: int, samples: int = 0) -> list[Block]:
@@ -164,19 +172,31 @@ def _compile(piece: Piece, program: list[tuple[Any, ...]], rows: int, samples: i
         case Genotypes(column, phased, key):
             other = None if phased is None else _describe(phased, rows, samples)
             program.append((4, key, _describe(column, rows, samples), other, 0))
-        case Info(entries):
-            program.append((5, b"", None, None, len(entries)))
-            for entry in entries:
-                _compile(entry, program, rows, samples)
-        case Samples(children, mask):
+        case Info(pieces):
+            _compile_parent((5, b"", None, None), pieces, program, rows, samples)
+        case Samples(pieces, mask):
             other = None if mask is None else _describe(mask, rows, samples)
-            program.append((6, b"", None, other, len(children)))
-            for child in children:
+            _compile_parent((6, b"", None, other), pieces, program, rows, samples)
+        case Format(pieces):
+            _compile_parent((7, b"", None, None), pieces, program, rows, samples)
+        case Line(pieces):
+            for child in pieces:
                 _compile(child, program, rows, samples)
-        case Format(formats):
-            program.append((7, b"", None, None, len(formats)))
-            for item in formats:
-                _compile(item, program, rows, samples)
+
+
+def _compile_parent(
+    operation: tuple[Any, ...],
+    pieces: Sequence[Piece],
+    program: list[tuple[Any, ...]],
+    rows: int,
+    samples: int,
+) -> None:
+    """The operation, with the number of those that follow and belong to it."""
+    at = len(program)
+    program.append(operation)
+    for piece in pieces:
+        _compile(piece, program, rows, samples)
+    program[at] = (*operation, len(program) - at - 1)
 
 
 def _describe_names(names: Strings) -> tuple[Any, ...]:
@@ -261,6 +281,8 @@ def _text(piece: Piece, row: int, sample: int, samples: int) -> bytes:
         case Samples(children, mask):
             wanted = range(samples) if mask is None else np.flatnonzero(mask[row])
             return b"".join(_text(child, row, int(k), samples) for k in wanted for child in children)
+        case Line(children):
+            return b"".join(_text(child, row, sample, samples) for child in children)
         case Format(formats):
             present = [
                 item
