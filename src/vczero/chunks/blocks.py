@@ -13,12 +13,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import numpy.typing as npt
 
-from vczero.chunks.codecs import compile_decoder
+from vczero.chunks.codecs import Rows, compile_decoder
 from vczero.chunks.metadata import ArrayMeta, meta_from_zarr
 from vczero.chunks.shards import ShardIndex, ShardLayout, merge_ranges
 from vczero.chunks.stores import AnyStore, Buffer, ByteRange, Fetch, Reply, Request, run_fetch
@@ -29,11 +28,6 @@ if TYPE_CHECKING:
     import zarr
 
 __all__ = ["BlockReader", "EncodedChunk", "Rows"]
-
-Rows: TypeAlias = slice | tuple[slice, ...] | None
-"""Rows of a chunk: a slice with step 1, several of them that ascend and do not touch each other's rows, or
-all.
-"""
 
 # Ranges of one object are merged where less lies between them than costs as much as a range by itself: a
 # system call on the one hand, a round trip on the other.
@@ -164,12 +158,11 @@ class BlockReader:
 
         Raises:
             ChunkError: The bytes do not decode to what the metadata promises.
+            ValueError: `out` does not fit.
         """
-        coords, rows = encoded.coords, encoded.rows
+        coords = encoded.coords
         try:
-            if isinstance(rows, tuple):
-                return self._decode_runs(encoded, rows, out)
-            return self._decoder.decode(encoded.data, self._shape(coords), out=out, rows=rows)
+            return self._decoder.decode(encoded.data, self._shape(coords), out=out, rows=encoded.rows)
         except ChunkError as error:
             raise self._chunk_error(coords, error) from error
 
@@ -246,20 +239,6 @@ class BlockReader:
                 raise self._chunk_error(coords, error) from error
             self._indexes.put(key, index)
         return index
-
-    def _decode_runs(
-        self, encoded: EncodedChunk, runs: tuple[slice, ...], out: npt.NDArray[Any] | None
-    ) -> npt.NDArray[Any] | Strings:
-        """Several runs of rows, one after the other."""
-        shape = self._shape(encoded.coords)
-        if len(runs) == 1:
-            return self._decoder.decode(encoded.data, shape, out=out, rows=runs[0])
-        first = runs[0].start
-        span = self._decoder.decode(encoded.data, shape, rows=slice(first, runs[-1].stop))
-        rows = np.concatenate([np.arange(run.start - first, run.stop - first) for run in runs])
-        if isinstance(span, Strings):
-            return span.take(rows)
-        return np.take(span, rows, axis=0, out=out, mode="clip" if out is not None else "raise")
 
     def _chunk_error(self, coords: tuple[int, ...], error: ChunkError) -> ChunkError:
         name, key = self.meta.name, self.meta.chunk_key(coords)

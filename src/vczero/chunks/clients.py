@@ -1,14 +1,15 @@
 """Object stores through the packages that speak to them, as one kind of coroutine store.
 
-A `Client` speaks to one package. `RemoteStore` is what they have in common: keys are checked, transient failures are tried
-again, lengths are verified, and whatever goes wrong in the end is one `StoreError` that names store and key, without secrets.
+A `Client` speaks to one package. `RemoteStore` is what they have in common: keys are checked, transient
+failures are tried again, lengths are verified, and whatever goes wrong in the end is one `StoreError` that
+names store and key, without secrets.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeVar
 
 from vczero.chunks.retry import RetryPolicy, with_retries
 from vczero.chunks.secrets import redact
@@ -16,6 +17,9 @@ from vczero.chunks.stores import Buffer, ByteRange, check_key, clamp_range
 from vczero.errors import StoreError
 
 __all__ = ["Client", "RemoteStore", "WrongLength"]
+
+
+T = TypeVar("T")
 
 
 class WrongLength(Exception):  # noqa: N818
@@ -33,7 +37,9 @@ class Client(Protocol):
         """
 
     async def part(self, key: str, byte_range: ByteRange) -> tuple[Buffer, int | None] | None:
-        """The bytes of a range (of at least one byte), and the size of the object if it is known; `None` if it is absent."""
+        """The bytes of a range (of at least one byte), and the size of the object if it is known; `None` if
+        it is absent.
+        """
 
     async def size(self, key: str) -> int:
         """The size of an object that is there."""
@@ -42,7 +48,9 @@ class Client(Protocol):
         """The names directly below `prefix`."""
 
     def is_transient(self, error: Exception) -> bool:
-        """Whether it is worth while to ask again: a fault of the network or of the server, not tried again by the package."""
+        """Whether it is worth while to ask again: a fault of the network or of the server, not tried again
+        by the package.
+        """
 
     def explain(self, error: Exception) -> str:
         """The error in one line."""
@@ -102,7 +110,7 @@ class RemoteStore:
 
     async def _range(self, key: str, byte_range: ByteRange) -> Buffer | None:
         """The bytes of a range, as many as the object has of it."""
-        start, length = byte_range
+        length = byte_range[1]
         if length <= 0:
             return b""
         answer = await self._client.part(key, byte_range)
@@ -118,7 +126,7 @@ class RemoteStore:
             raise WrongLength(f"{len(data)} bytes instead of {end - first}")
         return data
 
-    async def _run(self, key: str, call: Any) -> Any:
+    async def _run(self, key: str, call: Callable[[], Awaitable[T]]) -> T:
         try:
             return await with_retries(call, policy=self._policy, transient=self._is_transient)
         except Exception as error:
@@ -129,4 +137,6 @@ class RemoteStore:
             raise StoreError(message, store=self.name, key=key) from error
 
     def _is_transient(self, error: Exception) -> bool:
-        return isinstance(error, WrongLength | TimeoutError | ConnectionError) or self._client.is_transient(error)
+        return isinstance(error, WrongLength | TimeoutError | ConnectionError) or self._client.is_transient(
+            error
+        )

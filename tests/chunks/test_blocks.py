@@ -1,0 +1,361 @@
+"""BlockReader gives what zarr-python gives, byte for byte; and says clearly what is wrong with a chunk."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import zarr
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ZstdCodec
+
+from support.stores import AsyncScriptedStore, ScriptedStore
+from vczero.chunks.blocks import BlockReader, checked_rows
+from vczero.chunks.stores import LocalStore, Request, run_fetch, run_fetch_async
+from vczero.errors import ChunkError, SelectionError, StoreError
+
+
+def all_coords(reader):
+    return itertools.product(*(range(count) for count in reader.cdata_shape))
+
+
+def expected_chunk(array, reader, coords):
+    """What zarr-python has at the chunk (the inner chunk of a sharded array)."""
+    selection = tuple(
+        slice(i * chunk, (i + 1) * chunk) for i, chunk in zip(coords, reader.meta.chunk_shape, strict=True)
+    )
+    return array[selection] if selection else array[()]
+
+
+def make(path, *, data, chunks, shards=None, zarr_format=3, **options):
+    array = zarr.create_array(
+        path,
+        name="x",
+        shape=data.shape,
+        dtype=data.dtype,
+        chunks=chunks,
+        shards=shards,
+        zarr_format=zarr_format,
+        **options,
+    )
+    array[...] = data
+    return array
+
+
+def numbers(shape, dtype=np.int32):
+    return np.arange(np.prod(shape), dtype=np.int64).reshape(shape).astype(dtype)
+
+
+CASES = {
+    "0-d": {"data": numbers(()), "chunks": ()},
+    "1-d": {"data": numbers((10,)), "chunks": (4,)},
+    "2-d, edges": {"data": numbers((10, 7), np.int8), "chunks": (4, 3)},
+    "3-d": {"data": numbers((5, 4, 2), np.int8), "chunks": (2, 3, 2)},
+    "4-d": {"data": numbers((3, 4, 2, 2), np.float32), "chunks": (2, 2, 2, 1)},
+    "no rows": {"data": numbers((0, 3)), "chunks": (4, 3)},
+    "chunk larger than array": {"data": numbers((3, 3)), "chunks": (10, 10)},
+    "text": {
+        "data": np.array(["", "é", "long" * 50, "z", "."], dtype=np.dtypes.StringDType()),
+        "chunks": (2,),
+    },
+}
+SHARDED = {
+    "1-d": {"data": numbers((20,)), "chunks": (2,), "shards": (8,)},
+    "2-d": {"data": numbers((11, 7), np.int8), "chunks": (2, 3), "shards": (4, 6)},
+    "one chunk per shard": {"data": numbers((6, 4)), "chunks": (2, 4), "shards": (2, 4)},
+    "text": {
+        "data": np.array(["a", "bb", "", "dddd", "e"], dtype=np.dtypes.StringDType()),
+        "chunks": (1,),
+        "shards": (4,),
+    },
+}
+
+
+@pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_chunk_equals_blocks(tmp_path, case, zarr_format):
+    # The promise of the name: reader.read_chunk(c) is array.blocks[c], byte for byte.
+    array = make(tmp_path, zarr_format=zarr_format, **case)
+    reader = BlockReader(array)
+    assert isinstance(reader.store, LocalStore)
+    assert reader.cdata_shape == array.cdata_shape
+    for coords in all_coords(reader):
+        expected = array.blocks[coords] if coords else array[()]
+        check_same(reader.read_chunk(coords), np.asarray(expected))
+        assert reader.actual_chunk_shape(coords) == np.shape(expected)
+
+
+@pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+@pytest.mark.parametrize("index_location", ["start", "end"])
+@pytest.mark.parametrize(
+    "index_codecs", [[BytesCodec()], [BytesCodec(), Crc32cCodec()]], ids=["plain", "crc32c"]
+)
+@pytest.mark.parametrize("case", SHARDED.values(), ids=SHARDED)
+def test_every_inner_chunk_equals_its_slice(tmp_path, case, index_location, index_codecs):
+    # Coordinates address inner chunks; the index may be at either end.
+    sharding = {"shape": case["shards"], "index_codecs": index_codecs, "index_location": index_location}
+    try:
+        array = make(tmp_path, **{**case, "shards": sharding})
+    except TypeError:
+        codec = zarr.codecs.ShardingCodec(
+            chunk_shape=case["chunks"], index_codecs=index_codecs, index_location=index_location
+        )
+        pytest.skip(f"this zarr-python cannot make {codec.index_location} indexes here")
+    reader = BlockReader(array)
+    assert reader.meta.shard.index_location == index_location
+    for coords in all_coords(reader):
+        check_same(reader.read_chunk(coords), expected_chunk(array, reader, coords))
+
+
+def check_same(found, expected):
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
+    if expected.dtype.kind == "T":
+        assert found.tolist() == expected.tolist()
+    else:
+        assert found.tobytes() == expected.tobytes()
+    assert found.flags.writeable
+
+
+ROWS = [
+    None,
+    slice(0, 4),
+    slice(1, 3),
+    slice(2, 2),
+    slice(None, 1),
+    slice(3, None),
+    (slice(0, 1), slice(3, 4)),
+    (),
+]
+
+
+@pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+@pytest.mark.parametrize("rows", ROWS, ids=str)
+@pytest.mark.parametrize("name", ["2-d, edges", "text"])
+def test_rows_are_those_rows(tmp_path, rows, name):
+    # One run, or several, of a chunk; also into an array of the caller's.
+    case = CASES[name]
+    array = make(tmp_path, data=np.resize(case["data"], (8, 3)), chunks=(4, 2))
+    reader = BlockReader(array)
+    block = array.blocks[1, 1]
+    runs = rows if isinstance(rows, tuple) else (slice(None) if rows is None else rows,)
+    expected = np.concatenate([block[:0], *(block[run] for run in runs)])
+    check_same(reader.read_chunk((1, 1), rows), expected)
+    if block.dtype.kind != "T":
+        wide = np.zeros((len(expected), 5), block.dtype)
+        out = wide[:, 1:2]
+        assert reader.read_chunk((1, 1), rows, out) is out
+        assert wide[:, 1:2].tolist() == expected.tolist()
+        assert not wide[:, 0].any()
+        assert not wide[:, 2:].any()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        slice(0, 5),
+        slice(-1, 2),
+        slice(3, 1),
+        slice(0, 4, 2),
+        (slice(2, 3), slice(0, 1)),
+        (slice(0, 2), slice(1, 3)),
+    ],
+)
+def test_rows_that_are_not_there_are_refused(rows):
+    # Nothing is clamped or reordered behind the caller's back.
+    with pytest.raises(SelectionError):
+        checked_rows(rows, (4, 2))
+    with pytest.raises(SelectionError, match="no rows"):
+        checked_rows(slice(0, 1), ())
+
+
+@pytest.mark.parametrize("coords", [(3, 0), (-1, 0), (0,), (0, 0, 0), (0, 9)])
+def test_chunks_that_are_not_there_are_refused(tmp_path, coords):
+    # A wrong coordinate is an error and not an absent chunk full of fill values.
+    reader = BlockReader(make(tmp_path, **CASES["2-d, edges"]))
+    for call in (reader.read_chunk, reader.chunk_key, reader.actual_chunk_shape):
+        with pytest.raises(SelectionError, match=r"x has no chunk .*: its grid is \(3, 3\)"):
+            call(coords)
+
+
+@pytest.mark.parametrize("shards", [None, (4, 4)])
+def test_absent_chunks_are_the_fill_value(tmp_path, shards):
+    # Whole objects that are absent, and chunks that their shard does not have.
+    array = zarr.create_array(
+        tmp_path, name="x", shape=(8, 4), chunks=(2, 2), shards=shards, dtype="i2", fill_value=-7
+    )
+    array[4:6, 0:2] = 3
+    reader = BlockReader(array)
+    for coords in all_coords(reader):
+        check_same(reader.read_chunk(coords), expected_chunk(array, reader, coords))
+    assert reader.fetch((0, 0)).data is None
+    assert reader.fetch((0, 0)).nbytes == 0
+
+
+def scripted(tmp_path, cls=ScriptedStore, **options):
+    array = make(tmp_path, **options)
+    store = cls.of_directory(tmp_path)
+    return array, store, BlockReader(BlockReader(array).meta, store)
+
+
+def test_one_request_for_a_chunk(tmp_path):
+    # No listing, no looking whether it exists, no metadata.
+    _, store, reader = scripted(tmp_path, **CASES["2-d, edges"])
+    reader.read_chunk((1, 1))
+    reader.read_chunk((1, 1), rows=slice(0, 1))
+    assert store.log == [Request("x/c/1/1")] * 2
+
+
+def test_chunks_of_a_shard_take_one_index_and_few_ranges(tmp_path):
+    # The index is read once; chunks that lie together are one range, and come in the order asked for.
+    data = numbers((64, 4))
+    array, store, reader = scripted(tmp_path, data=data, chunks=(2, 4), shards=(32, 4), compressors=None)
+    coords = [(3, 0), (2, 0), (5, 0), (2, 0)]
+    found = run_fetch(reader.requests_many(coords), store)
+    for encoded, at in zip(found, coords, strict=True):
+        assert encoded.coords == at
+        check_same(reader.decode(encoded), expected_chunk(array, reader, at))
+    assert len(store.log) == 2
+    assert len(store.log[1].ranges) == 1
+    reader.read_chunk((0, 0))
+    assert len(store.log) == 3
+    with pytest.raises(SelectionError, match="several stored objects"):
+        run_fetch(reader.requests_many([(0, 0), (31, 0)]), store)
+    assert run_fetch(reader.requests_many([]), store) == []
+
+
+def test_the_same_requests_serve_asynchronous_stores(tmp_path):
+    # One copy of the algorithm, whoever plays the store.
+    array, store, reader = scripted(tmp_path, AsyncScriptedStore, **SHARDED["2-d"])
+
+    async def main():
+        permits = asyncio.Semaphore(2)
+        coords = list(all_coords(reader))
+        found = await asyncio.gather(*(run_fetch_async(reader.requests(at), store, permits) for at in coords))
+        return dict(zip(coords, found, strict=True))
+
+    for coords, encoded in asyncio.run(main()).items():
+        check_same(reader.decode(encoded), expected_chunk(array, reader, coords))
+    assert store.most_in_flight == 2
+    with pytest.raises(SelectionError, match="is asynchronous"):
+        reader.fetch((0, 0))
+
+
+def test_many_threads_share_a_reader(tmp_path):
+    # No state but the index cache, which they share.
+    array = make(tmp_path, **SHARDED["2-d"])
+    reader = BlockReader(array)
+    expected = {coords: expected_chunk(array, reader, coords) for coords in all_coords(reader)}
+    start = threading.Barrier(4)
+
+    def work(_):
+        start.wait()
+        for coords, block in expected.items():
+            check_same(reader.read_chunk(coords), block)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+
+
+def test_the_index_cache_is_bounded(tmp_path, monkeypatch):
+    # A scan over a million shards must not keep their indexes.
+    monkeypatch.setattr("vczero.chunks.blocks._INDEX_CACHE_BYTES", 100)
+    _, store, reader = scripted(tmp_path, data=numbers((64,)) + 1, chunks=(1,), shards=(4,))
+    for i in range(64):
+        reader.read_chunk((i,))
+    assert len(store.log) == 64 + 16
+    reader.read_chunk((0,))
+    assert len(store.log) == 64 + 16 + 2
+
+
+COMPRESSED = {
+    "blosc": [BloscCodec(cname="zstd", shuffle="bitshuffle", typesize=4)],
+    "zstd": [ZstdCodec(checksum=True)],
+    "gzip": [GzipCodec()],
+    "none": None,
+    "crc32c": [Crc32cCodec()],
+}
+
+
+@pytest.mark.parametrize("shards", [None, (64,)], ids=["chunks", "shards"])
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_damaged_chunks_are_errors_with_their_place(tmp_path, name, shards):
+    # Truncated, empty and oversized objects: never a crash, never an array of the wrong shape, always the
+    # place.
+    _, store, reader = scripted(
+        tmp_path, data=numbers((64,)), chunks=(32,), shards=shards, compressors=COMPRESSED[name]
+    )
+    key = reader.chunk_key((1,))
+    sound = store.objects[key]
+    size = len(sound)
+    damages = [sound[:-1], sound[: size // 2], sound[:10], b""]
+    if shards or name != "blosc":  # a Blosc header says where its chunk ends
+        damages.append(sound + b"more")
+    if name != "none":  # without a codec any bytes of the right number are elements
+        damages += [b"\xff" * size, bytes(size)]
+    for damaged in damages:
+        store.objects[key] = damaged
+        reader = BlockReader(reader.meta, store)
+        with pytest.raises(ChunkError) as caught:
+            reader.read_chunk((1,))
+        error = caught.value
+        assert (error.array, error.coords, error.key) == ("x", (1,), key)
+        assert str(error).startswith(f"scripted: array x, chunk 1 ({key}): ")
+        assert "\n" not in str(error)
+
+
+def test_flipped_bits_never_change_the_shape(tmp_path):
+    # Where the format has a checksum they are found; elsewhere they may change values, and nothing else.
+    for name, compressors in COMPRESSED.items():
+        array, store, reader = scripted(
+            tmp_path / name, data=numbers((64,)), chunks=(32,), compressors=compressors
+        )
+        key = reader.chunk_key((1,))
+        sound = store.objects[key]
+        for position in range(len(sound)):
+            store.objects[key] = sound[:position] + bytes([sound[position] ^ 0x10]) + sound[position + 1 :]
+            try:
+                found = reader.read_chunk((1,))
+            except ChunkError:
+                continue
+            assert name != "crc32c"
+            assert found.shape == (32,)
+            assert found.dtype == array.dtype
+
+
+def test_a_failing_store_is_not_an_absent_chunk(tmp_path):
+    # Nothing is ever filled in because a request failed.
+    _, store, reader = scripted(tmp_path, **CASES["1-d"])
+    store.fail("x/c/1", StoreError("timed out", key="x/c/1"))
+    with pytest.raises(StoreError, match="timed out"):
+        reader.read_chunk((1,))
+    assert reader.read_chunk((1,)).tolist() == [4, 5, 6, 7]
+
+
+def test_a_shard_that_vanishes_is_not_fill_values(tmp_path):
+    # Its index was there a moment ago.
+    _, store, reader = scripted(tmp_path, **SHARDED["1-d"])
+    reader.read_chunk((0,))
+    del store.objects["x/c/0"]
+    with pytest.raises(ChunkError, match="the shard ends before it: 0 bytes of"):
+        reader.read_chunk((1,))
+
+
+def test_an_encoded_chunk_is_complete_in_itself(tmp_path):
+    # It can be decoded when the store is long closed.
+    array, store, reader = scripted(tmp_path, **CASES["2-d, edges"])
+    encoded = reader.fetch((2, 2), rows=slice(1, 2))
+    store.close()
+    check_same(reader.decode(encoded), array.blocks[2, 2][1:2])
+
+
+def test_metadata_without_a_store_is_a_mistake(tmp_path):
+    # A zarr.Array knows its store; ArrayMeta does not.
+    reader = BlockReader(make(tmp_path, **CASES["1-d"]))
+    with pytest.raises(TypeError, match="needs a store"):
+        BlockReader(reader.meta)
+    assert repr(reader) == "<BlockReader 'x' shape=(10,) chunks=(4,) int32>"
