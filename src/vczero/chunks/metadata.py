@@ -318,18 +318,13 @@ def meta_from_zarr(array: zarr.Array[Any]) -> ArrayMeta:
         UnsupportedError: the array is something that vczero does not read.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # about types outside the v3 specification; whoever made the array was told
+        warnings.simplefilter("ignore")  # about unstable types; whoever made the array was told
         doc = dict(array.metadata.to_dict())
     name = array.path.strip("/")
-    meta = (
-        _parse_array_v2(name, doc, doc.pop("attributes", {}))
-        if doc["zarr_format"] == 2
-        else parse_v3(name, doc)
-    )
+    if doc["zarr_format"] == 2:
+        meta = _parse_array_v2(name, doc, doc.pop("attributes", {}))
+    else:
+        meta = parse_v3(name, doc)
     if array.dtype != meta.dtype and array.dtype == meta.dtype.newbyteorder("S"):
-        meta = replace(
-            meta, dtype=array.dtype
-        )  # v3 metadata made in memory may ask for another order than native
+        return replace(meta, dtype=array.dtype)  # v3 metadata made in memory may keep another order than native
     return meta
