@@ -37,7 +37,7 @@ _Runs = Sequence[tuple[int, int]]
 _Array = npt.NDArray[Any]
 _Bytes = npt.NDArray[np.uint8]
 _ReadWhole = Callable[[Buffer, _Array], None]  # fills a contiguous array of the chunk's shape
-_ReadPart = Callable[[Buffer, _Bytes, int, int], None]  # fills it with bytes start to stop of the chunk
+_ReadSpans = Callable[[Buffer, _Bytes, _Runs], None]  # fills (rows, row bytes) with runs of the decoded bytes
 _ReadText = Callable[[Buffer, _Runs], list[Strings]]  # runs of rows of the whole chunk
 
 
@@ -87,21 +87,21 @@ def compile_decoder(meta: ArrayMeta) -> Decoder:
     if chain.stored != "bytes":
         return _TextDecoder(meta, _text_reader(meta, chain))
     if chain.is_plain and chain.stored_dtype == meta.dtype:
-        return _FixedDecoder(meta, _direct_reader(chain), _range_reader(chain))
+        return _FixedDecoder(meta, _direct_reader(chain), _spans_reader(chain))
     return _FixedDecoder(meta, _filtered_reader(meta, chain), None)
 
 
 class _FixedDecoder:
-    """Values of one size: `whole` reads all of a chunk, `part` (where there is one) a range of its bytes."""
+    """Values of one size: `whole` reads all of a chunk, `spans` (where there is one) some of its bytes."""
 
-    __slots__ = ("_chunk_shape", "_dtype", "_fill", "_part", "_row_bytes", "_whole")
+    __slots__ = ("_chunk_shape", "_dtype", "_fill", "_row_bytes", "_spans", "_whole")
 
-    def __init__(self, meta: ArrayMeta, whole: _ReadWhole, part: _ReadPart | None) -> None:
+    def __init__(self, meta: ArrayMeta, whole: _ReadWhole, spans: _ReadSpans | None) -> None:
         self._chunk_shape = meta.chunk_shape
         self._dtype = meta.dtype
         self._row_bytes = math.prod(meta.chunk_shape[1:]) * meta.dtype.itemsize
         self._whole = whole
-        self._part = part
+        self._spans = spans
         fill = np.array(meta.fill_value, meta.dtype)
         self._fill = fill if any(fill.tobytes()) else None  # zeroed memory is cheaper than filled memory
 
@@ -121,30 +121,26 @@ class _FixedDecoder:
             raise ValueError(f"out is {out.dtype} {out.shape}, not {self._dtype} {result_shape}")
         if data is None:
             return self._filled(result_shape, out)
-        if self._part is None or not shape:
+        if self._spans is None or not shape:
             whole = np.empty(self._chunk_shape, self._dtype)
             self._whole(data, whole)
-            parts: list[_Array] = [whole[start:stop] for start, stop in runs] if shape else [whole]
-        else:
-            if shape[1:] == self._chunk_shape[1:] and (out is None or out.flags.c_contiguous):
-                whole_rows = np.empty(result_shape, self._dtype) if out is None else out
-                return self._decode_runs(data, runs, whole_rows)
-            parts = []
-            for run in runs:
-                part = np.empty((run[1] - run[0], *self._chunk_shape[1:]), self._dtype)
-                parts.append(self._decode_runs(data, [run], part))
-        return _place(parts, result_shape, out)
+            parts = [whole[start:stop] for start, stop in runs] if shape else [whole]
+            return _place(parts, result_shape, self._dtype, out)
+        if shape[1:] == self._chunk_shape[1:]:
+            if out is None:
+                return self._read_runs(data, runs, np.empty(result_shape, self._dtype))
+            if out[:1].flags.c_contiguous:
+                return self._read_runs(data, runs, out)
+        rows_of_chunk = np.empty((result_shape[0], *self._chunk_shape[1:]), self._dtype)
+        return _place([self._read_runs(data, runs, rows_of_chunk)], result_shape, self._dtype, out)
 
-    def _decode_runs(self, data: Buffer, runs: _Runs, out: _Array) -> _Array:
-        """`out`, contiguous, with runs of whole rows."""
-        assert self._part is not None
-        raw = out.reshape(-1).view(np.uint8)
-        at = 0
-        for start, stop in runs:
-            end = at + (stop - start) * self._row_bytes
-            if end > at:
-                self._part(data, raw[at:end], start * self._row_bytes, stop * self._row_bytes)
-            at = end
+    def _read_runs(self, data: Buffer, runs: _Runs, out: _Array) -> _Array:
+        """`out`, whose rows are contiguous and as long as the chunk's, with runs of rows."""
+        width = self._row_bytes
+        spans = [(start * width, stop * width) for start, stop in runs if start < stop]
+        if spans:
+            assert self._spans is not None
+            self._spans(data, out.reshape(len(out), -1).view(np.uint8), spans)
         return out
 
     def _filled(self, shape: tuple[int, ...], out: _Array | None) -> _Array:
@@ -156,12 +152,14 @@ class _FixedDecoder:
         return out
 
 
-def _place(parts: Sequence[_Array], shape: tuple[int, ...], out: _Array | None) -> _Array:
+def _place(
+    parts: Sequence[_Array], shape: tuple[int, ...], dtype: np.dtype[Any], out: _Array | None
+) -> _Array:
     """The rows of `parts`, each trimmed to `shape` in the axes but the first, in `out` or a new array."""
     inner = tuple(slice(0, length) for length in shape[1:])
     if out is None and len(parts) == 1 and parts[0].shape == shape and parts[0].base is None:
         return parts[0]
-    result = np.empty(shape, parts[0].dtype if parts else np.uint8) if out is None else out
+    result = np.empty(shape, dtype) if out is None else out
     if not shape:
         result[...] = parts[0]
         return result
@@ -203,16 +201,21 @@ def _direct_reader(chain: Chain) -> _ReadWhole:
     return lambda data, out: into(outer(data), out.reshape(-1).view(np.uint8))
 
 
-def _range_reader(chain: Chain) -> _ReadPart | None:
-    """Reads byte ranges of such chunks, where no more than the range need be decoded."""
-    size = chain.sizes[0]
+def _spans_reader(chain: Chain) -> _ReadSpans | None:
+    """Reads byte ranges of such chunks, where no more than the ranges need be decoded."""
+    size = chain.sizes[0] or 0
     if not chain.bytes_codecs:
 
-        def part(data: Buffer, out: _Bytes, start: int, stop: int) -> None:
-            check_size(len(data), size or 0)
-            out[:] = np.frombuffer(data, np.uint8)[start:stop]
+        def copy(data: Buffer, out: _Bytes, spans: _Runs) -> None:
+            check_size(len(data), size)
+            stored = np.frombuffer(data, np.uint8)
+            row = 0
+            for start, stop in spans:
+                rows = stored[start:stop].reshape(-1, out.shape[1])
+                out[row : row + len(rows)] = rows
+                row += len(rows)
 
-        return part
+        return copy
     return None
 
 
