@@ -1,0 +1,25 @@
+import numpy as np
+import numpy.typing as npt
+
+def unshuffle(
+    planes: npt.NDArray[np.uint8],
+    block_bytes: int,
+    first: int,
+    last: int,
+    out: npt.NDArray[np.uint8],
+    at: int,
+) -> None: ...
+def copy_rows(source: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8], at: int) -> None: ...
+def count_planes(
+    planes: npt.NDArray[np.uint8],
+    block_bytes: int,
+    at: int,
+    row_bytes: int,
+    used_bytes: int,
+    counts: npt.NDArray[np.int32],
+) -> None: ...
+def count_values(
+    rows: npt.NDArray[np.uint8],
+    counts: npt.NDArray[np.int32],
+    columns: npt.NDArray[np.int64] | None,
+) -> None: ...

@@ -1,0 +1,236 @@
+"""Decoding Blosc chunks, whole or no more of them than is wanted. The format is described in `blosc_index`.
+
+    decompress_into(data, nbytes, out, start, stop)           bytes [start, stop) to a contiguous buffer
+    decompress_rows(data, nbytes, out, first_row)             rows to a view that is strided along axis 0
+    decompress_spans(data, nbytes, out, spans)                several byte ranges, each block decoded once
+    count_rows(data, nbytes, row_bytes, used_bytes, counts)   values counted per row, without making them
+
+`data` is a whole chunk, or the `SparseBlosc` that `blosc_index.fetch` returned, which holds some blocks
+only (or `open_chunk`, for several calls on one chunk). `nbytes` is what the array's metadata promise: a
+chunk that says otherwise is refused before anything is allocated.
+
+The decompressor is numcodecs'. Bytes under bitshuffle (genotypes, flags) are decompressed without
+unshuffling, a cache-sized run of blocks at a time, and unshuffled by a kernel of ours; anything else goes
+through numcodecs untouched. The only state is scratch memory, one per thread. numcodecs releases the GIL,
+and takes a lock on the main thread only.
+
+All raise `ChunkError` for bytes that are not such a chunk, with the reason alone: the caller knows array,
+chunk and key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vczero.chunks.blosc_index import (
+    BITSHUFFLE,
+    HEADER_BYTES,
+    SHUFFLE,
+    UNSPLIT,
+    Header,
+    SparseBlosc,
+    header_struct,
+    needed_blocks,
+    open_chunk,
+    read_index,
+    read_whole_header,
+)
+from vczero.errors import ChunkError
+from vczero.kernels import bitplanes
+
+if TYPE_CHECKING:
+    from vczero.chunks.stores import Buffer
+
+__all__ = ["count_rows", "decompress_into", "decompress_rows", "decompress_spans"]
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+
+# One block of zstd at level 7 is 512 KiB; of smaller blocks, as many as fit the second-level cache.
+RUN_BYTES: Final = 512 * 1024
+# Below this a second call costs more than the library's unshuffling.
+SMALL_BYTES: Final = 16 * 1024
+# Scratch memory that a thread keeps; a larger block is given memory of its own.
+SCRATCH_BYTES: Final = 4 * 1024 * 1024
+
+
+def decompress_into(data: Buffer | SparseBlosc, nbytes: int, out: Bytes, start: int, stop: int) -> None:
+    """Decode bytes [start, stop) of a chunk of `nbytes` bytes into `out`, uint8 (stop - start,), contiguous.
+
+    Raises:
+        ChunkError: the bytes are not a Blosc chunk of that size. `out` may have been written to.
+    """
+    decompress_spans(data, nbytes, out.reshape(1, -1), ((start, stop),))
+
+
+def decompress_rows(data: Buffer | SparseBlosc, nbytes: int, out: Bytes, first_row: int) -> None:
+    """Decode rows of a chunk of `nbytes` bytes into `out`, uint8 (rows, row bytes), contiguous along axis 1.
+
+    Raises:
+        ChunkError: the bytes are not a Blosc chunk of that size. `out` may have been written to.
+    """
+    start = first_row * out.shape[1]
+    decompress_spans(data, nbytes, out, ((start, start + out.size),))
+
+
+def decompress_spans(
+    data: Buffer | SparseBlosc, nbytes: int, out: Bytes, spans: Sequence[tuple[int, int]]
+) -> None:
+    """Decode byte ranges [start, stop), ascending and disjoint, one after the other; each block once.
+
+    Args:
+        data: the chunk.
+        nbytes: its length, uncompressed.
+        out: uint8 (rows, row bytes), may be strided along axis 0; the spans fill it in C order.
+        spans: at least one.
+
+    Raises:
+        ChunkError: the bytes are not a Blosc chunk of that size. `out` may have been written to.
+    """
+    wanted = sum(stop - start for start, stop in spans)
+    if out.size != wanted or not 0 <= spans[0][0] <= spans[-1][1] <= nbytes:
+        raise ValueError(f"the spans of {nbytes} bytes do not fill {out.size}")
+    if not isinstance(data, SparseBlosc):
+        header = read_whole_header(data, nbytes)
+        ours = header.has_planes and nbytes >= SMALL_BYTES
+        if out.size == nbytes and out.flags.c_contiguous and not ours:
+            if nbytes:
+                _library(data, out.reshape(-1))
+            return
+        data = SparseBlosc(read_index(header, data), (0,), (data,))
+    header = _same_size(data, nbytes)
+    placed = 0
+    shifts = []
+    for start, stop in spans:
+        shifts.append(placed - start)
+        placed += stop - start
+    number = 0
+    for at, run in _runs(data, spans):
+        end = at + len(run)
+        while spans[number][1] <= at:
+            number += 1
+        for (start, stop), shift in zip(spans[number:], shifts[number:], strict=True):
+            if start >= end:
+                break
+            first, last = max(start, at), min(stop, end)
+            if header.has_planes:
+                bitplanes.unshuffle(run, header.block_bytes, first - at, last - at, out, first + shift)
+            else:
+                bitplanes.copy_rows(run[first - at : last - at], out, first + shift)
+
+
+def count_rows(
+    data: Buffer | SparseBlosc,
+    nbytes: int,
+    row_bytes: int,
+    used_bytes: int,
+    counts: npt.NDArray[np.int32],
+    first_row: int = 0,
+) -> bool:
+    """Add to `counts` how often each value occurs in each row, if the chunk holds bit planes of bytes.
+
+    Args:
+        data: the chunk.
+        nbytes: its length, uncompressed.
+        row_bytes: length of a row.
+        used_bytes: how many bytes of each row count, from its start.
+        counts: int32 (rows, k + 2): values 0 to k - 1, then 254 and 255 (-2 and -1 as int8). Other values
+            are not counted.
+        first_row: the row of the chunk that `counts` begins with.
+
+    Returns:
+        Whether it does. If not, nothing was done.
+
+    Raises:
+        ChunkError: the bytes are not a Blosc chunk of that size. `counts` may have been added to.
+    """
+    if not isinstance(data, SparseBlosc):
+        data = open_chunk(data, nbytes)
+    header = _same_size(data, nbytes)
+    if not header.has_planes:
+        return False
+    start = first_row * row_bytes
+    for at, run in _runs(data, ((start, min(start + len(counts) * row_bytes, nbytes)),)):
+        bitplanes.count_planes(run, header.block_bytes, at - start, row_bytes, used_bytes, counts)
+    return True
+
+
+def _same_size(chunk: SparseBlosc, nbytes: int) -> Header:
+    header = chunk.index.header
+    if header.nbytes != nbytes:
+        raise ChunkError(f"the Blosc header promises {header.nbytes} decoded bytes, the metadata {nbytes}")
+    return header
+
+
+def _runs(chunk: SparseBlosc, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, Bytes]]:
+    # Runs of blocks that hold the spans: the place of the first byte, and the bytes, decompressed (bit planes
+    # left as they are) into memory that is used again.
+    header = chunk.index.header
+    size = header.block_bytes
+    at_most = max(RUN_BYTES // size, 1)
+    numbers = needed_blocks(chunk.index, spans).tolist()
+    while numbers:
+        first = numbers[0]
+        count = 1
+        while count < min(at_most, len(numbers)) and numbers[count] == first + count:
+            count += 1
+        del numbers[:count]
+        nbytes = min(size * count, header.nbytes - size * first)
+        if header.is_plain:
+            start = HEADER_BYTES + size * first
+            yield size * first, np.frombuffer(chunk.stored(start, start + nbytes), np.uint8)
+        else:
+            run = _scratch(nbytes)
+            _library(_rebuild(chunk, first, first + count, nbytes), run)
+            yield size * first, run
+
+
+def _rebuild(chunk: SparseBlosc, first: int, last: int, nbytes: int) -> bytes:
+    # Blocks [first, last), which hold `nbytes` bytes, as a Blosc chunk of their own; bit planes without the
+    # flag, so that they are left as they are.
+    header, starts, stops = chunk.index.header, chunk.index.starts[first:last], chunk.index.stops[first:last]
+    index_bytes = HEADER_BYTES + 4 * (last - first)
+    if (starts[1:] == stops[:-1]).all():
+        stored = [chunk.stored(int(starts[0]), int(stops[-1]))]
+        offsets = starts - (int(starts[0]) - index_bytes)
+    else:
+        stored = [chunk.stored(*bounds) for bounds in zip(starts.tolist(), stops.tolist(), strict=True)]
+        offsets = np.cumsum([index_bytes, *map(len, stored)])[:-1]
+    flags = header.flags
+    if header.has_planes:
+        flags &= ~(SHUFFLE | BITSHUFFLE)
+    if nbytes < header.block_bytes:  # the short last block, which is never split, would now be a full one
+        flags |= UNSPLIT
+    fresh = header._replace(
+        flags=flags,
+        nbytes=nbytes,
+        block_bytes=min(header.block_bytes, nbytes),
+        stored_bytes=index_bytes + sum(map(len, stored)),
+    )
+    return b"".join((header_struct.pack(*fresh), offsets.astype("<u4").tobytes(), *stored))
+
+
+def _library(data: Buffer, out: Bytes) -> None:
+    from numcodecs.blosc import decompress
+
+    try:
+        decompress(data, out)
+    except (RuntimeError, ValueError) as error:
+        raise ChunkError("the Blosc chunk does not decompress: its blocks are damaged") from error
+
+
+_local = threading.local()
+
+
+def _scratch(nbytes: int) -> Bytes:
+    # Uninitialised memory of the thread's own, good until the next call.
+    if nbytes > SCRATCH_BYTES:
+        return np.empty(nbytes, np.uint8)
+    kept: Bytes | None = getattr(_local, "scratch", None)
+    if kept is None or len(kept) < nbytes:
+        kept = _local.scratch = np.empty(nbytes, np.uint8)
+    return kept[:nbytes]
