@@ -12,13 +12,14 @@ import pytest
 import zarr
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
+from support.catalogue import CASES, all_coords, build, expected_block, same
 from support.stores import AsyncScriptedStore, ScriptedStore
 from vczero.chunks.blocks import BlockReader, checked_rows
 from vczero.chunks.stores import LocalStore, Request, run_fetch, run_fetch_async
 from vczero.errors import ChunkError, SelectionError, StoreError
 
 
-def all_coords(reader):
+def coords_of(reader):
     return itertools.product(*(range(count) for count in reader.cdata_shape))
 
 
@@ -49,7 +50,7 @@ def numbers(shape, dtype=np.int32):
     return np.arange(np.prod(shape), dtype=np.int64).reshape(shape).astype(dtype)
 
 
-CASES = {
+ARRAYS = {
     "0-d": {"data": numbers(()), "chunks": ()},
     "1-d": {"data": numbers((10,)), "chunks": (4,)},
     "2-d, edges": {"data": numbers((10, 7), np.int8), "chunks": (4, 3)},
@@ -76,14 +77,14 @@ SHARDED = {
 
 @pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 @pytest.mark.parametrize("zarr_format", [2, 3])
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("case", ARRAYS.values(), ids=ARRAYS)
 def test_every_chunk_equals_blocks(tmp_path, case, zarr_format):
     # The promise of the name: reader.read_chunk(c) is array.blocks[c], byte for byte.
     array = make(tmp_path, zarr_format=zarr_format, **case)
     reader = BlockReader(array)
     assert isinstance(reader.store, LocalStore)
     assert reader.cdata_shape == array.cdata_shape
-    for coords in all_coords(reader):
+    for coords in coords_of(reader):
         expected = array.blocks[coords] if coords else array[()]
         check_same(reader.read_chunk(coords), np.asarray(expected))
         assert reader.actual_chunk_shape(coords) == np.shape(expected)
@@ -107,7 +108,7 @@ def test_every_inner_chunk_equals_its_slice(tmp_path, case, index_location, inde
         pytest.skip(f"this zarr-python cannot make {codec.index_location} indexes here")
     reader = BlockReader(array)
     assert reader.meta.shard.index_location == index_location
-    for coords in all_coords(reader):
+    for coords in coords_of(reader):
         check_same(reader.read_chunk(coords), expected_chunk(array, reader, coords))
 
 
@@ -138,7 +139,7 @@ ROWS = [
 @pytest.mark.parametrize("name", ["2-d, edges", "text"])
 def test_rows_are_those_rows(tmp_path, rows, name):
     # One run, or several, of a chunk; also into an array of the caller's.
-    case = CASES[name]
+    case = ARRAYS[name]
     array = make(tmp_path, data=np.resize(case["data"], (8, 3)), chunks=(4, 2))
     reader = BlockReader(array)
     block = array.blocks[1, 1]
@@ -176,7 +177,7 @@ def test_rows_that_are_not_there_are_refused(rows):
 @pytest.mark.parametrize("coords", [(3, 0), (-1, 0), (0,), (0, 0, 0), (0, 9)])
 def test_chunks_that_are_not_there_are_refused(tmp_path, coords):
     # A wrong coordinate is an error and not an absent chunk full of fill values.
-    reader = BlockReader(make(tmp_path, **CASES["2-d, edges"]))
+    reader = BlockReader(make(tmp_path, **ARRAYS["2-d, edges"]))
     for call in (reader.read_chunk, reader.chunk_key, reader.actual_chunk_shape):
         with pytest.raises(SelectionError, match=r"x has no chunk .*: its grid is \(3, 3\)"):
             call(coords)
@@ -190,7 +191,7 @@ def test_absent_chunks_are_the_fill_value(tmp_path, shards):
     )
     array[4:6, 0:2] = 3
     reader = BlockReader(array)
-    for coords in all_coords(reader):
+    for coords in coords_of(reader):
         check_same(reader.read_chunk(coords), expected_chunk(array, reader, coords))
     assert reader.fetch((0, 0)).data is None
     assert reader.fetch((0, 0)).nbytes == 0
@@ -204,7 +205,7 @@ def scripted(tmp_path, cls=ScriptedStore, **options):
 
 def test_one_request_for_a_chunk(tmp_path):
     # No listing, no looking whether it exists, no metadata.
-    _, store, reader = scripted(tmp_path, **CASES["2-d, edges"])
+    _, store, reader = scripted(tmp_path, **ARRAYS["2-d, edges"])
     reader.read_chunk((1, 1))
     reader.read_chunk((1, 1), rows=slice(0, 1))
     assert store.log == [Request("x/c/1/1")] * 2
@@ -234,7 +235,7 @@ def test_the_same_requests_serve_asynchronous_stores(tmp_path):
 
     async def main():
         permits = asyncio.Semaphore(2)
-        coords = list(all_coords(reader))
+        coords = list(coords_of(reader))
         found = await asyncio.gather(*(run_fetch_async(reader.requests(at), store, permits) for at in coords))
         return dict(zip(coords, found, strict=True))
 
@@ -249,7 +250,7 @@ def test_many_threads_share_a_reader(tmp_path):
     # No state but the index cache, which they share.
     array = make(tmp_path, **SHARDED["2-d"])
     reader = BlockReader(array)
-    expected = {coords: expected_chunk(array, reader, coords) for coords in all_coords(reader)}
+    expected = {coords: expected_chunk(array, reader, coords) for coords in coords_of(reader)}
     start = threading.Barrier(4)
 
     def work(_):
@@ -329,7 +330,7 @@ def test_flipped_bits_never_change_the_shape(tmp_path):
 
 def test_a_failing_store_is_not_an_absent_chunk(tmp_path):
     # Nothing is ever filled in because a request failed.
-    _, store, reader = scripted(tmp_path, **CASES["1-d"])
+    _, store, reader = scripted(tmp_path, **ARRAYS["1-d"])
     store.fail("x/c/1", StoreError("timed out", key="x/c/1"))
     with pytest.raises(StoreError, match="timed out"):
         reader.read_chunk((1,))
@@ -347,7 +348,7 @@ def test_a_shard_that_vanishes_is_not_fill_values(tmp_path):
 
 def test_an_encoded_chunk_is_complete_in_itself(tmp_path):
     # It can be decoded when the store is long closed.
-    array, store, reader = scripted(tmp_path, **CASES["2-d, edges"])
+    array, store, reader = scripted(tmp_path, **ARRAYS["2-d, edges"])
     encoded = reader.fetch((2, 2), rows=slice(1, 2))
     store.close()
     check_same(reader.decode(encoded), array.blocks[2, 2][1:2])
@@ -355,7 +356,20 @@ def test_an_encoded_chunk_is_complete_in_itself(tmp_path):
 
 def test_metadata_without_a_store_is_a_mistake(tmp_path):
     # A zarr.Array knows its store; ArrayMeta does not.
-    reader = BlockReader(make(tmp_path, **CASES["1-d"]))
+    reader = BlockReader(make(tmp_path, **ARRAYS["1-d"]))
     with pytest.raises(TypeError, match="needs a store"):
         BlockReader(reader.meta)
     assert repr(reader) == "<BlockReader 'x' shape=(10,) chunks=(4,) int32>"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_whole_catalogue(tmp_path, case):
+    # Every format, codec, type, fill value, layout and shape, from a directory; the keys are zarr-python's.
+    array = build(case, tmp_path, "x")
+    reader = BlockReader(array)
+    assert isinstance(reader.store, LocalStore)
+    for coords in all_coords(array):
+        found = reader.read_chunk(coords)
+        expected = expected_block(array, coords)
+        assert same(found, expected), f"{coords}: {found!r} is not {expected!r}"
+        assert reader.actual_chunk_shape(coords) == expected.shape

@@ -181,7 +181,9 @@ class BlockReader:
             ChunkError: The bytes do not decode to what the metadata promises.
         """
         decoded = self.decode(self.fetch(coords, rows), out)
-        return decoded.to_numpy() if isinstance(decoded, Strings) else decoded
+        if not isinstance(decoded, Strings):
+            return decoded
+        return decoded.to_bytes() if self.meta.dtype.kind == "O" else decoded.to_numpy()
 
     def _checked(self, coords: Sequence[int]) -> tuple[int, ...]:
         grid = self.cdata_shape
