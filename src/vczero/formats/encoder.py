@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from vczero.kernels.text import Block, empty_pool
 from vczero.vcz.schema import Batch
 
-__all__ = ["Buffer", "Encoder", "Sink", "write"]
+__all__ = ["Buffer", "Encoder", "Sink", "write", "write_all"]
 
 Buffer: TypeAlias = bytes | Block
 
@@ -52,18 +52,18 @@ def write(encoder: Encoder, encoded: Iterable[Sequence[Buffer]], sink: Sink) -> 
     Raises:
         OSError: from the sink, as it comes.
     """
-    written = _put(sink, encoder.header())
+    written = write_all(sink, encoder.header())
     try:
         for buffers in encoded:
             for buffer in buffers:
-                written += _put(sink, buffer)
+                written += write_all(sink, buffer)
             del buffers
-        return written + _put(sink, encoder.trailer())
+        return written + write_all(sink, encoder.trailer())
     finally:
         empty_pool()
 
 
-def _put(sink: Sink, data: Buffer) -> int:
+def write_all(sink: Sink, data: Buffer) -> int:
     """Write all of the bytes: a raw file may take them in parts."""
     rest = memoryview(data)
     while rest:

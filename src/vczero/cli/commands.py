@@ -1,0 +1,226 @@
+"""The commands. Each body is short: options to a reader, an encoder, and `write`.
+
+What is slow to import is imported in the bodies, so that `--version` and `--help` are there at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import vczero
+from vczero.cli.options import output_option, reading_options, store_argument
+from vczero.cli.output import open_output
+from vczero.errors import ExpressionError, OptionError, VczeroError
+
+if TYPE_CHECKING:
+    from vczero.formats.encoder import Encoder
+    from vczero.vcz.reader import VczReader
+
+__all__ = ["cli", "main"]
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+_SETTINGS = {"help_option_names": ["--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=_SETTINGS)
+@click.version_option(vczero.__version__, message="vczero %(version)s")
+def cli() -> None:
+    """Read VCF Zarr stores: view them as VCF, print columns, ask what they hold.
+
+    The commands and options follow bcftools.
+    """
+
+
+@cli.command()
+@store_argument
+@output_option
+@click.option("-h", "--header-only", is_flag=True, help="Only the header.")
+@click.option("-H", "--no-header", is_flag=True, help="No header.")
+@click.option("-G", "--drop-genotypes", is_flag=True, help="No FORMAT and sample columns.")
+@click.option("--no-version", is_flag=True, help="No version and command in the header.")
+@reading_options
+def view(
+    path: str,
+    output: str | None,
+    header_only: bool,
+    no_header: bool,
+    drop_genotypes: bool,
+    no_version: bool,
+    **reading: Any,
+) -> None:
+    """Print a store as VCF."""
+    if header_only and no_header:
+        raise OptionError("--header-only and --no-header exclude each other")
+    from vczero.formats.vcf import VcfEncoder
+
+    with opened(path, reading) as reader:
+        encoder = VcfEncoder(
+            reader,
+            genotypes=not drop_genotypes,
+            header=not no_header,
+            extra=() if no_version else _version_lines(),
+        )
+        run(reader, encoder, output, records=not header_only)
+
+
+@cli.command()
+@store_argument
+@output_option
+@click.option("-f", "--format", "query_format", metavar="FORMAT", help=r"Such as '%CHROM\t%POS[\t%GT]\n'.")
+@click.option("-l", "--list-samples", is_flag=True, help="Print the samples' names.")
+@click.option("-u", "--allow-undef-tags", is_flag=True, help='Print "." for tags that the store lacks.')
+@click.option("-N", "--disable-automatic-newline", is_flag=True, help="Add no line end to FORMAT.")
+@reading_options
+def query(
+    path: str,
+    output: str | None,
+    query_format: str | None,
+    list_samples: bool,
+    allow_undef_tags: bool,
+    disable_automatic_newline: bool,
+    **reading: Any,
+) -> None:
+    r"""Print columns in a FORMAT of your own.
+
+    %CHROM, %POS, %ID, %REF, %ALT, %QUAL, %FILTER, %INFO/TAG and %TAG stand for a record's values; what is
+    in brackets is printed for each sample, with %SAMPLE, %GT and the other FORMAT tags; \n is a line end.
+    """
+    if list_samples == (query_format is not None):
+        raise OptionError("query needs either --format or --list-samples")
+    with opened(path, reading) as reader:
+        if query_format is None:
+            return put_lines(output, (str(name) for name in reader.sample_ids))
+        from vczero.formats.text import QueryEncoder
+
+        encoder = QueryEncoder(
+            reader,
+            query_format,
+            allow_undefined=allow_undef_tags,
+            add_newline=not disable_automatic_newline,
+        )
+        return run(reader, encoder, output)
+
+
+@cli.command()
+@store_argument
+@output_option
+@click.option("-n", "--nrecords", is_flag=True, help="Print the number of records.")
+@click.option("-s", "--stats", is_flag=True, help="Print each contig's name, length and number of records.")
+@click.option("-a", "--all", "all_contigs", is_flag=True, help="With --stats: also contigs without records.")
+@reading_options
+def index(
+    path: str, output: str | None, nrecords: bool, stats: bool, all_contigs: bool, **reading: Any
+) -> None:
+    """Ask how many records a store has, in all and on each contig."""
+    if nrecords == stats:
+        raise OptionError("index needs either --nrecords or --stats")
+    with opened(path, reading) as reader:
+        if nrecords:
+            return put_lines(output, [str(reader.num_variants)])
+        return put_lines(output, contig_lines(reader, all_contigs=all_contigs))
+
+
+def contig_lines(reader: VczReader, *, all_contigs: bool) -> Iterator[str]:
+    """Name, length ("." if not known) and number of records of each contig, as `bcftools index -s`."""
+    lengths = reader.contig_lengths
+    counts = reader.contig_record_counts()
+    for number, name in enumerate(reader.contig_ids):
+        if all_contigs or counts[number]:
+            known = lengths is not None and lengths[number] > 0
+            yield f"{name}\t{lengths[number] if known and lengths is not None else '.'}\t{counts[number]}"
+
+
+@contextmanager
+def opened(path: str, reading: dict[str, Any]) -> Iterator[VczReader]:
+    """The store at `path`, closed at the end."""
+    from vczero.vcz.reader import open_vcz
+
+    options = {name: value for name, value in reading.items() if value is not None}
+    options["storage_options"] = dict(options.pop("storage_options"))
+    with open_vcz(path, **options) as reader:
+        yield reader
+
+
+def run(reader: VczReader, encoder: Encoder, output: str | None, *, records: bool = True) -> None:
+    """Write what the encoder makes of the records that the reader selects."""
+    from vczero.formats.encoder import write
+
+    with open_output(output) as sink:
+        encoded = reader.map_chunks(encoder.columns, encoder.encode) if records else ()
+        write(encoder, encoded, sink)
+
+
+def put_lines(output: str | None, lines: Iterator[str] | Sequence[str]) -> None:
+    """Write lines of text."""
+    from vczero.formats.encoder import write_all
+
+    with open_output(output) as sink:
+        write_all(sink, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _version_lines() -> list[str]:
+    """Header lines that say what made the output, as bcftools does."""
+    import shlex
+    import time
+
+    command = shlex.join(sys.argv[1:])
+    return [
+        f"vczero_viewVersion={vczero.__version__}",
+        f"vczero_viewCommand={command}; Date={time.strftime('%a %b %d %H:%M:%S %Y')}",
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0; 1 an error; 2 wrong usage; 130 Ctrl-C; 141 a closed pipe.
+
+    An error is one line on standard error; a closed pipe is quiet.
+    """
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
+    try:
+        code = cli.main(None if arguments is None else list(arguments), "vczero", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        _complain(error.format_message())
+        return 2
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx is not None else "vczero"
+        _complain(f"vczero: error: {error.format_message().rstrip('.')} (see {command} --help)")
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        _complain("vczero: error: interrupted")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # What Python still holds for standard output has nowhere to go; without this it would say so at exit.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except OptionError as error:
+        _complain(f"vczero: error: {error}")
+        return 2
+    except VczeroError as error:
+        _complain(f"vczero: error: {error}")
+        if isinstance(error, ExpressionError) and error.text is not None and error.position is not None:
+            _complain(f"  {_visible(error.text)}\n  {' ' * len(_visible(error.text[: error.position]))}^")
+        return 1
+
+
+def _visible(text: str) -> str:
+    """Text on one line."""
+    return text.replace("\n", r"\n").replace("\t", r"\t")
+
+
+def _complain(message: str) -> None:
+    """Write to standard error, which may be closed too."""
+    with suppress(OSError):
+        print(message, file=sys.stderr, flush=True)  # noqa: T201
