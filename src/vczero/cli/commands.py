@@ -130,11 +130,26 @@ def index(
 def contig_lines(reader: VczReader, *, all_contigs: bool) -> Iterator[str]:
     """Name, length ("." if not known) and number of records of each contig, as `bcftools index -s`."""
     lengths = reader.contig_lengths
-    counts = reader.contig_record_counts()
+    counts = record_counts(reader)
     for number, name in enumerate(reader.contig_ids):
         if all_contigs or counts[number]:
             known = lengths is not None and lengths[number] > 0
             yield f"{name}\t{lengths[number] if known and lengths is not None else '.'}\t{counts[number]}"
+
+
+def record_counts(reader: VczReader) -> list[int]:
+    """The number of records on each contig: from `region_index` where there is one, else counted."""
+    import numpy as np
+
+    contigs = len(reader.contig_ids)
+    table = reader.region_index
+    if table is not None and int(table[:, 5].sum()) == reader.num_variants:
+        counts = np.bincount(table[:, 1], weights=table[:, 5], minlength=contigs)
+    else:
+        counts = np.zeros(contigs, np.int64)
+        for batch in reader.variant_chunks(["variant_contig"]):
+            counts += np.bincount(batch["variant_contig"], minlength=contigs)
+    return [int(count) for count in counts]
 
 
 @contextmanager
@@ -153,7 +168,7 @@ def run(reader: VczReader, encoder: Encoder, output: str | None, *, records: boo
     from vczero.formats.encoder import write
 
     with open_output(output) as sink:
-        encoded = reader.map_chunks(encoder.columns, encoder.encode) if records else ()
+        encoded = reader.map_chunks(encoder.encode, sorted(encoder.columns)) if records else ()
         write(encoder, encoded, sink)
 
 

@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
-class ByteCount(click.ParamType):
+class ByteCount(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A number of bytes: 4096, 64kB, 256MiB."""
 
     name = "SIZE"
@@ -28,7 +28,7 @@ class ByteCount(click.ParamType):
         return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
-class StorageOption(click.ParamType):
+class StorageOption(click.ParamType):  # type: ignore[type-arg]  # as above
     """KEY=VALUE; the value is JSON if it can be read as such, else text."""
 
     name = "KEY=VALUE"

@@ -6,8 +6,12 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from vczero.errors import OutputError
+
+if TYPE_CHECKING:
+    from vczero.formats.encoder import Buffer
 
 __all__ = ["DescriptorSink", "open_output"]
 
@@ -26,7 +30,7 @@ class DescriptorSink:
         self._descriptor = descriptor
         self._name = name
 
-    def write(self, data: bytes | memoryview, /) -> int:
+    def write(self, data: Buffer | memoryview, /) -> int:
         """Write what goes in one call, perhaps nothing, and return how many bytes that was.
 
         Raises:

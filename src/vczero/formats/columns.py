@@ -35,15 +35,20 @@ _HALF_MISSING, _SINGLE_MISSING = 0x7C01, 0x7F800001
 
 def info_fields(metadata: Metadata) -> list[FieldInfo]:
     """The INFO fields that a VCF of the store has, by name."""
-    fields = (metadata.get_field_info(name) for name in sorted(metadata.field_names))
+    fields = _fields(metadata, "variant_")
     return [info for info in fields if info.category == "INFO" and info.has_variants_axis]
 
 
 def format_fields(metadata: Metadata) -> list[FieldInfo]:
     """The FORMAT fields that a VCF of the store has: GT first, the others by name."""
-    fields = (metadata.get_field_info(name) for name in sorted(metadata.field_names))
+    fields = _fields(metadata, "call_")
     found = [info for info in fields if info.category == "FORMAT" and info.has_samples_axis]
     return sorted(found, key=lambda info: info.vcf_id != "GT")
+
+
+def _fields(metadata: Metadata, prefix: str) -> list[FieldInfo]:
+    names = sorted(name for name in metadata.field_names if name.startswith(prefix))
+    return metadata.get_field_infos(names)
 
 
 def strings_of(names: npt.NDArray[Any]) -> Strings:
@@ -76,14 +81,15 @@ def _widen_half(column: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def field_piece(
-    batch: Batch, info: FieldInfo, *, start: int = 0, stop: int | None = None
+    batch: Batch, name: str, *, start: int = 0, stop: int | None = None
 ) -> text.Values | text.Genotypes:
-    """The piece that writes a field's cells, its key the field's VCF ID."""
-    key = info.vcf_id.encode()
-    if info.name == "call_genotype":
+    """The piece that writes the cells of a `variant_*` or `call_*` field, its key the VCF ID."""
+    if name == "call_genotype":
         return genotype_piece(batch)
-    column = cell_column(batch.columns[info.name], 2 if info.has_samples_axis else 1)
-    return text.Values(column, key, samples=info.has_samples_axis, start=start, stop=stop)
+    prefix, _, key = name.partition("_")
+    samples = prefix == "call"
+    column = cell_column(batch.columns[name], 2 if samples else 1)
+    return text.Values(column, key.encode(), samples=samples, start=start, stop=stop)
 
 
 def genotype_piece(batch: Batch) -> text.Genotypes:

@@ -11,7 +11,7 @@ from vczero.formats import columns, vcf
 from vczero.formats.queryformat import Part, Tag, Text
 from vczero.kernels import text
 from vczero.strings import Strings
-from vczero.vcz.schema import Batch, FieldInfo, Metadata
+from vczero.vcz.schema import FIXED_FIELDS, Batch, Metadata, is_helper
 
 __all__ = ["Resolver", "Slot"]
 
@@ -24,7 +24,6 @@ _FIXED: dict[str, tuple[str, int, int | None]] = {
     "FIRST_ALT": ("variant_allele", 1, 2),
     "QUAL": ("variant_quality", 0, None),
 }
-_OF_END = frozenset({"variant_position", "variant_length", "variant_allele"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class Resolver:
         return None
 
     def _slot(self, wanted: frozenset[str] | set[str], make: Callable[[Batch], text.Piece]) -> Slot:
-        return Slot(frozenset(wanted) & self.metadata.field_names, make)
+        return Slot(frozenset(name for name in wanted if self.metadata.has_field(name)), make)
 
     def _fixed(self, tag: Tag) -> Slot:
         name, start, stop = _FIXED[tag.name]
@@ -114,9 +113,9 @@ class Resolver:
         return self._slot({name}, lambda batch: vcf.column_piece(batch, name, start=start, stop=stop))
 
     def _coordinate(self, name: str) -> Slot:
-        wanted = {"variant_position"} if name == "POS0" else _OF_END & self.metadata.field_names
-        if name != "POS0" and "variant_length" in wanted:
-            wanted = {"variant_position", "variant_length"}
+        wanted = {"variant_position"}
+        if name != "POS0":
+            wanted.add("variant_length" if self.metadata.has_field("variant_length") else "variant_allele")
         shift = 0 if name == "END" else 1
 
         def make(batch: Batch) -> text.Piece:
@@ -140,10 +139,9 @@ class Resolver:
 
     def _format(self, tag: Tag) -> Slot | None:
         """A FORMAT tag of the store; None if there is none, unless the format says that it is one."""
-        name = "call_genotype" if tag.name == "GT" else f"call_{tag.name}"
-        field = self._field(name, "FORMAT") if tag.category != "INFO" else None
-        if field is not None:
-            return self._tag(tag, field)
+        name = _format_name(tag)
+        if tag.category != "INFO" and self._is_field(name):
+            return self._tag(tag, name)
         return self._missing(tag, "FORMAT") if tag.category == "FORMAT" else None
 
     def _info(self, tag: Tag, *, inside: bool) -> Slot:
@@ -153,12 +151,11 @@ class Resolver:
             ExpressionError: only FORMAT has the tag, and it stands outside of brackets.
             FieldNotFoundError: there is none.
         """
-        field = self._field(f"variant_{tag.name}", "INFO") if tag.category != "FORMAT" else None
-        if field is not None:
-            return self._tag(tag, field)
-        name = "call_genotype" if tag.name == "GT" else f"call_{tag.name}"
+        name = f"variant_{tag.name}"
+        if tag.category != "FORMAT" and self._is_field(name):
+            return self._tag(tag, name)
         if not inside and (
-            tag.name == "SAMPLE" or (tag.category != "INFO" and self._field(name, "FORMAT") is not None)
+            tag.name == "SAMPLE" or (tag.category != "INFO" and self._is_field(_format_name(tag)))
         ):
             raise ExpressionError(
                 f'query format: %{tag.name} has a value for each sample: write "[ %{tag.name}]"',
@@ -167,18 +164,16 @@ class Resolver:
             )
         return self._missing(tag, tag.category or ("FORMAT" if inside else "INFO"))
 
-    def _field(self, name: str, category: str) -> FieldInfo | None:
-        if name not in self.metadata.field_names:
-            return None
-        field = self.metadata.get_field_info(name)
-        return field if field.category == category else None
+    def _is_field(self, name: str) -> bool:
+        """Whether the store has the array, as a field of INFO or FORMAT."""
+        return name not in FIXED_FIELDS and not is_helper(name) and self.metadata.has_field(name)
 
-    def _tag(self, tag: Tag, field: FieldInfo) -> Slot:
+    def _tag(self, tag: Tag, name: str) -> Slot:
         start, stop = (0, None) if tag.subscript is None else (tag.subscript, tag.subscript + 1)
-        wanted = {field.name}
-        if field.name == "call_genotype":
+        wanted = {name}
+        if name == "call_genotype":
             wanted.add("call_genotype_phased")
-        return self._slot(wanted, lambda batch: columns.field_piece(batch, field, start=start, stop=stop))
+        return self._slot(wanted, lambda batch: columns.field_piece(batch, name, start=start, stop=stop))
 
     def _missing(self, tag: Tag, category: str) -> Slot:
         if self.allow_undefined:
@@ -191,6 +186,10 @@ class Resolver:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         message = f"query format: the store has no {category} tag {tag.name}{hint}"
         raise FieldNotFoundError(message, field=tag.name)
+
+
+def _format_name(tag: Tag) -> str:
+    return "call_genotype" if tag.name == "GT" else f"call_{tag.name}"
 
 
 def literal(value: str) -> Slot:

@@ -90,8 +90,8 @@ def line_columns(
 ) -> frozenset[str]:
     """The fields that a line with these INFO and FORMAT fields is made of."""
     wanted = {"variant_contig", "variant_position", *(field.name for field in (*info, *formats))}
-    wanted.update(name for name in _FIXED if name in metadata.field_names)
-    if "call_genotype" in wanted and "call_genotype_phased" in metadata.field_names:
+    wanted.update(name for name in _FIXED if metadata.has_field(name))
+    if "call_genotype" in wanted and metadata.has_field("call_genotype_phased"):
         wanted.add("call_genotype_phased")
     return frozenset(wanted)
 
@@ -124,10 +124,10 @@ def column_piece(
 
 def info_piece(batch: Batch, fields: Iterable[FieldInfo]) -> text.Info:
     """The INFO column."""
-    pieces = (field_piece(batch, field) for field in fields)
+    pieces = (field_piece(batch, field.name) for field in fields)
     return text.Info(tuple(piece for piece in pieces if isinstance(piece, text.Values)))
 
 
 def format_piece(batch: Batch, fields: Iterable[FieldInfo]) -> text.Format:
     """The FORMAT column and those of the samples."""
-    return text.Format(tuple(field_piece(batch, field) for field in fields))
+    return text.Format(tuple(field_piece(batch, field.name) for field in fields))

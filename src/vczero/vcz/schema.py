@@ -6,7 +6,7 @@ versions 0.1 to 0.5, and of what bio2zarr 0.2.1 writes. Nothing here does I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -20,6 +20,7 @@ __all__ = [
     "Batch",
     "Category",
     "Column",
+    "FIXED_FIELDS",
     "FieldInfo",
     "Metadata",
     "VcfType",
@@ -256,8 +257,14 @@ class Metadata(Protocol):
     def field_names(self) -> frozenset[str]:
         """Names of the stored arrays."""
 
+    def has_field(self, name: str) -> bool:
+        """Whether the store has the field; reads at most its metadata, and never lists the store."""
+
     def get_field_info(self, name: str) -> FieldInfo:
         """The field's description; FieldNotFoundError where there is none."""
+
+    def get_field_infos(self, names: Sequence[str]) -> list[FieldInfo]:
+        """`get_field_info` of each, read at once."""
 
 
 def _no_text() -> npt.NDArray[Any]:
@@ -282,6 +289,14 @@ class VczSchema:
     def field_names(self) -> frozenset[str]:
         """Names of the known fields."""
         return frozenset(self.fields)
+
+    def has_field(self, name: str) -> bool:
+        """Whether the field is known."""
+        return name in self.fields
+
+    def get_field_infos(self, names: Sequence[str]) -> list[FieldInfo]:
+        """`get_field_info` of each."""
+        return [self.get_field_info(name) for name in names]
 
     def get_field_info(self, name: str) -> FieldInfo:
         """The field's description.
