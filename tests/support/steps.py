@@ -35,7 +35,7 @@ class Encoded:
 
 
 class ToyReader:
-    """An int32 array in chunks, under the key `name/coords`; `shard` puts that many chunks into one object."""
+    """An int32 array in chunks, under `name/coords`; `shard` puts that many chunks into one object."""
 
     def __init__(
         self, name: str, shape, chunk_shape, store=None, *, dtype="<i4", offset=0, shard: int | None = None

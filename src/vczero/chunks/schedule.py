@@ -27,6 +27,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from vczero.chunks.steps import Chunk, Decoded, Read, Rows, Step, StepWork
@@ -79,22 +80,11 @@ class WindowStatistics:
     shared_chunks: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ask:
-    """A read with what the window needs to know of it, worked out once."""
-
-    read: Read
-    chunk: Chunk
-    nbytes: int
-    is_text: bool
-
-
 @dataclass(slots=True, eq=False)
 class _Flight:
     """A step, once pulled; `chunks` are those that it may still need, `text` what was estimated."""
 
     step: Step
-    first: list[_Ask]
     chunks: list[Chunk]
     charge: int = 0
     text: dict[Read, int] = field(default_factory=dict)
@@ -107,11 +97,11 @@ class _TextSizes:
         self._unseen_bytes = budget_bytes // _UNSEEN_TEXT_FRACTION
         self._seen: dict[BlockReader, tuple[int, float]] = {}
 
-    def estimate(self, ask: _Ask) -> int:
-        if not ask.is_text:
-            return ask.nbytes
-        count, per_row = self._seen.get(ask.read.reader, (0, 0.0))
-        estimate = int(ask.read.shape[0] * per_row) if count else ask.nbytes
+    def bytes_of(self, read: Read) -> int:
+        if not read.is_text:
+            return read.nbytes
+        count, per_row = self._seen.get(read.reader, (0, 0.0))
+        estimate = int(read.shape[0] * per_row) if count else read.nbytes
         return max(estimate, self._unseen_bytes // (1 + count))
 
     def learn(self, read: Read, nbytes: int) -> None:
@@ -136,7 +126,7 @@ class Window:
         self._max_steps = max_steps
         self._upcoming: deque[_Flight] = deque()
         self._flights: dict[int, _Flight] = {}
-        self._waiting: list[tuple[int, list[_Ask]]] = []
+        self._waiting: list[tuple[int, Sequence[Read]]] = []
         self._interest: dict[Chunk, int] = {}
         self._shared: dict[Chunk, int] = {}
         self._text = _TextSizes(budget_bytes)
@@ -150,15 +140,15 @@ class Window:
         """The phases that may begin now, in order. To be asked after each event."""
         starts: list[Start] = []
         while self._waiting:
-            seq, asks = self._waiting[0]
-            start = self._admit(seq, self._flights[seq], asks)
+            seq, reads = self._waiting[0]
+            start = self._admit(seq, self._flights[seq], reads)
             if start is None:
                 return starts
             heappop(self._waiting)
             starts.append(start)
         while len(self._flights) < self._max_steps and self._pull():
             flight = self._upcoming[0]
-            start = self._admit(self._started, flight, flight.first)
+            start = self._admit(self._started, flight, flight.step.first)
             if start is None:
                 break
             self._flights[self._started] = self._upcoming.popleft()
@@ -207,8 +197,7 @@ class Window:
             Shared chunks that nobody needs any longer.
         """
         flight = self._flights[seq]
-        asks = [_ask(read) for read in reads]
-        chunks = [ask.chunk for ask in asks]
+        chunks = [read.chunk for read in reads]
         strangers = set(chunks).difference(read.chunk for read in flight.step.rest)
         if strangers:
             reader, coords = strangers.pop()
@@ -217,8 +206,8 @@ class Window:
             self._interest[chunk] += 1
         dropped = self._lose_interest(flight.chunks)
         flight.chunks = chunks
-        if asks:
-            heappush(self._waiting, (seq, asks))
+        if reads:
+            heappush(self._waiting, (seq, reads))
         return dropped
 
     def finished(self, seq: int, nbytes: int | None) -> list[Chunk]:
@@ -267,8 +256,7 @@ class Window:
         while self._plan is not None and len(self._upcoming) < 2:
             try:
                 step = next(self._plan)
-                first = [_ask(read) for read in step.first]
-                chunks = [ask.chunk for ask in first] + [read.chunk for read in step.rest]
+                chunks = [read.chunk for read in chain(step.first, step.rest)]
             except StopIteration:
                 self._plan = None
             except BaseException as error:
@@ -277,34 +265,34 @@ class Window:
             else:
                 for chunk in chunks:
                     self._interest[chunk] = self._interest.get(chunk, 0) + 1
-                self._upcoming.append(_Flight(step, first, chunks))
+                self._upcoming.append(_Flight(step, chunks))
         return bool(self._upcoming)
 
-    def _admit(self, seq: int, flight: _Flight, asks: Sequence[_Ask]) -> Start | None:
+    def _admit(self, seq: int, flight: _Flight, reads: Sequence[Read]) -> Start | None:
         """What is to be read, now counted against the budget; None if it does not fit."""
         own: list[Read] = []
         shared: list[Read] = []
-        loads: dict[Chunk, _Ask] = {}
-        sizes = [self._text.estimate(ask) for ask in asks]
-        for ask in asks:
-            chunk, read = ask.chunk, ask.read
+        loads: dict[Chunk, Read] = {}
+        sizes = [self._text.bytes_of(read) for read in reads]
+        for read in reads:
+            chunk = read.chunk
             if self._interest[chunk] == 1 and chunk not in self._shared:
                 own.append(read)
                 continue
             shared.append(read)
             if chunk not in self._shared and chunk not in loads:
-                loads[chunk] = ask if read.rows is None else _ask(Read(read.reader, read.coords))
-        load_sizes = {chunk: self._text.estimate(ask) for chunk, ask in loads.items()}
+                loads[chunk] = read if read.rows is None else Read(read.reader, read.coords)
+        load_sizes = {chunk: self._text.bytes_of(read) for chunk, read in loads.items()}
         cost = sum(sizes)
         total = cost + sum(load_sizes.values())
         is_head = not self._flights or next(iter(self._flights)) == seq
         if not is_head and self._charged + total > self._budget:
             return None
         flight.charge += cost
-        flight.text.update((ask.read, size) for ask, size in zip(asks, sizes, strict=True) if ask.is_text)
+        flight.text.update((read, size) for read, size in zip(reads, sizes, strict=True) if read.is_text)
         self._shared.update(load_sizes)
         self._charge(total)
-        return Start(seq, flight.step, own, shared, [ask.read for ask in loads.values()])
+        return Start(seq, flight.step, own, shared, list(loads.values()))
 
     def _charge(self, change: int) -> None:
         self._charged += change
@@ -324,7 +312,3 @@ class Window:
                 self._charge(-nbytes)
                 dropped.append(chunk)
         return dropped
-
-
-def _ask(read: Read) -> _Ask:
-    return _Ask(read, read.chunk, read.nbytes, read.is_text)

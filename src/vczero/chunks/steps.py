@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -37,37 +37,32 @@ class Read:
         coords: the chunk, an inner chunk if the array is sharded.
         rows: a slice with step 1 along axis 0, relative to the chunk, or several, ascending and disjoint;
             `None` for all rows.
+        chunk: what the read is of; equal for two reads of one chunk.
+        shape: of what the read gives, clamped at the array's edge.
+        nbytes: decoded; for variable-length text a guess, a few bytes per value.
+        is_text: whether the dtype does not tell the size: variable-length text or bytes.
     """
 
     reader: BlockReader
     coords: tuple[int, ...]
     rows: Rows = None
+    chunk: Chunk = field(init=False)
+    shape: tuple[int, ...] = field(init=False)
+    nbytes: int = field(init=False)
+    is_text: bool = field(init=False)
 
-    @property
-    def chunk(self) -> Chunk:
-        """What the read is of: equal for two reads of one chunk."""
-        return self.reader, self.coords
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of what the read gives, clamped at the array's edge."""
-        shape = self.reader.actual_chunk_shape(self.coords)
-        rows = self.rows
-        if rows is None:
-            return shape
-        if isinstance(rows, slice):
-            return (rows.stop - rows.start, *shape[1:])
-        return (sum(run.stop - run.start for run in rows), *shape[1:])
-
-    @property
-    def nbytes(self) -> int:
-        """Decoded bytes; for variable-length text a guess, a few bytes per value."""
-        return prod(self.shape) * self.reader.meta.dtype.itemsize
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the dtype does not tell the size: variable-length text or bytes."""
-        return self.reader.meta.dtype.kind in "TO"
+    def __post_init__(self) -> None:
+        reader, rows = self.reader, self.rows
+        shape = reader.actual_chunk_shape(self.coords)
+        if rows is not None:
+            runs = (rows,) if isinstance(rows, slice) else rows
+            shape = (sum(run.stop - run.start for run in runs), *shape[1:])
+        dtype = reader.meta.dtype
+        put = object.__setattr__
+        put(self, "chunk", (reader, self.coords))
+        put(self, "shape", shape)
+        put(self, "nbytes", prod(shape) * dtype.itemsize)
+        put(self, "is_text", dtype.kind in "TO")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
