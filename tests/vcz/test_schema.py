@@ -63,10 +63,13 @@ def test_a_tag_that_ends_in_mask_is_a_field_unless_it_masks_something():
 
 def test_axes_are_guessed_only_where_name_and_shape_leave_no_doubt():
     assert guess_dims("variant_DP", (7,), 7, 3) == ("variants",)
+    assert guess_dims("variant_AF", (7, 2), 7, 3) == ("variants", "")
+    assert guess_dims("variant_allele", (7, 3), 7, 3) == ("variants", "alleles")
     assert guess_dims("call_DP", (7, 3), 7, 3) == ("variants", "samples")
-    assert guess_dims("call_genotype", (7, 3, 2), 7, 3) == ("variants", "samples", "ploidy")
-    assert guess_dims("call_AD", (7, 3, 2), 7, 3) is None
-    assert guess_dims("variant_AF", (7, 2), 7, 3) is None
+    assert guess_dims("call_AD", (7, 3, 2), 7, 3) == ("variants", "samples", "")
+    assert guess_dims("variant_AF", (7, 3), 7, 3) is None
+    assert guess_dims("variant_DP", (6,), 7, 3) is None
+    assert guess_dims("call_DP", (7, 4), 7, 3) is None
     assert guess_dims("contig_id", (7,), 7, 3) is None
 
 

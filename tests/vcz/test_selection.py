@@ -8,7 +8,7 @@ import pytest
 from vczero.errors import SelectionError
 from vczero.vcz.selection import check_indexes, real_samples, select_samples
 
-IDS = np.array(["a", "b", "", "c", "d"], dtype=np.dtypes.StringDType())
+IDS = ("a", "b", "", "c", "d")
 
 
 @pytest.mark.parametrize(

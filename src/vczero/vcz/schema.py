@@ -23,11 +23,13 @@ __all__ = [
     "FIXED_FIELDS",
     "FieldInfo",
     "Metadata",
+    "Predicate",
     "VcfType",
     "VczSchema",
     "describe_field",
     "guess_dims",
     "header_definitions",
+    "header_lines",
     "is_helper",
     "unknown_field",
 ]
@@ -111,13 +113,22 @@ def is_helper(name: str, names: Iterable[str] = ()) -> bool:
 def guess_dims(
     name: str, shape: tuple[int, ...], num_variants: int, num_samples: int
 ) -> tuple[str, ...] | None:
-    """The axes' names, where name and shape leave no doubt about them; else None."""
-    if name.startswith("variant_") and shape == (num_variants,):
-        return ("variants",)
-    if name == "call_genotype" and len(shape) == 3 and shape[:2] == (num_variants, num_samples):
-        return ("variants", "samples", "ploidy")
-    if name.startswith("call_") and shape == (num_variants, num_samples):
-        return ("variants", "samples")
+    """The axes' names, as far as name and shape leave no doubt about them ("" for the others); else None.
+
+    By the specification `variant_*` has the axis variants first and no samples axis, `call_*` variants and
+    samples.
+    """
+    if not shape or shape[0] != num_variants:
+        return None
+    inner = ("",) * (len(shape) - 1)
+    if name == "variant_allele" and len(shape) == 2:
+        return ("variants", "alleles")
+    if name == "variant_filter" and len(shape) == 2:
+        return ("variants", "filters")
+    if name.startswith("variant_") and (len(shape) == 1 or shape[1] != num_samples):
+        return ("variants", *inner)
+    if name.startswith("call_") and len(shape) > 1 and shape[1] == num_samples:
+        return ("variants", "samples", *inner[1:])
     return None
 
 
@@ -203,6 +214,13 @@ def header_definitions(vcf_header: str) -> dict[tuple[str, str], dict[str, str]]
             if "ID" in members:
                 definitions[key, members["ID"]] = members
     return definitions
+
+
+def header_lines(vcf_header: str) -> list[tuple[str, str]]:
+    """(key, value) of the lines of a VCF header's text that are not INFO, FORMAT, FILTER or contig."""
+    pairs = (line[2:].partition("=") for line in vcf_header.splitlines() if line.startswith("##"))
+    kept = ((key, value) for key, _, value in pairs)
+    return [pair for pair in kept if pair[0] not in ("INFO", "FORMAT", "FILTER", "contig")]
 
 
 def _structured_value(text: str) -> dict[str, str]:
@@ -317,6 +335,17 @@ def unknown_field(name: str, names: Iterable[str]) -> FieldNotFoundError:
     near = difflib.get_close_matches(name, list(names), n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return FieldNotFoundError(f"the store has no field {name!r}{hint}", field=name)
+
+
+class Predicate(Protocol):
+    """What decides which variants, and perhaps which of their samples, pass."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The fields that `evaluate` reads, stored or computed."""
+
+    def evaluate(self, batch: Batch) -> npt.NDArray[np.bool_]:
+        """bool, (variants,) or (variants, samples); called on workers, by several at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

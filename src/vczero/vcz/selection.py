@@ -23,14 +23,14 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 logger = logging.getLogger(__name__)
 
 
-def real_samples(sample_ids: npt.NDArray[Any]) -> Int64s:
+def real_samples(sample_ids: Sequence[str]) -> Int64s:
     """int64, (samples that are not null,): their indexes, ascending."""
-    return np.flatnonzero(sample_ids != "").astype(np.int64)
+    return np.array([number for number, name in enumerate(sample_ids) if name], np.int64)
 
 
 def select_samples(
     wanted: SampleInput,
-    sample_ids: npt.NDArray[Any],
+    sample_ids: Sequence[str],
     *,
     complement: bool = False,
     ignore_unknown: bool = False,
@@ -46,7 +46,7 @@ def select_samples(
     names, negated = _names(wanted)
     complement = complement != negated
     numbers: dict[str, int] = {}
-    for number, name in enumerate(sample_ids.tolist()):
+    for number, name in enumerate(sample_ids):
         numbers.setdefault(name, number)
     if "" in names:
         raise SelectionError("samples: a name is empty, which is no sample's name")
@@ -59,15 +59,13 @@ def select_samples(
             raise SelectionError(f"samples: the store has no sample{plural} {text}{near}")
         logger.warning("samples: ignored, for the store has none of them: %s", text)
         names = [name for name in names if name in numbers]
-    indexes = np.array([numbers[name] for name in names], np.int64)
     if complement:
-        keep = sample_ids != ""
-        keep[indexes] = False
-        return np.flatnonzero(keep).astype(np.int64)
+        left_out = set(names)
+        return real_samples(["" if name in left_out else name for name in sample_ids])
     if len(set(names)) != len(names):
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        twice = max(names, key=names.count)
         raise SelectionError(f"samples: {twice} is named twice")
-    return indexes
+    return np.array([numbers[name] for name in names], np.int64)
 
 
 def _names(wanted: SampleInput) -> tuple[list[str], bool]:
@@ -107,7 +105,7 @@ def read_samples(path: str | os.PathLike[str]) -> list[str]:
         raise SelectionError(f"samples: {os.fspath(path)} is not text") from None
 
 
-def check_indexes(indexes: Any, sample_ids: npt.NDArray[Any]) -> Int64s:
+def check_indexes(indexes: Any, sample_ids: Sequence[str]) -> Int64s:
     """int64, (samples,): a copy of `indexes`, checked.
 
     Raises:
@@ -122,9 +120,9 @@ def check_indexes(indexes: Any, sample_ids: npt.NDArray[Any]) -> Int64s:
     outside = result[(result < 0) | (result >= len(sample_ids))]
     if outside.size:
         raise SelectionError(f"sample indexes: {outside[0]} is not in 0..{len(sample_ids) - 1}")
-    null = result[sample_ids[result] == ""]
-    if null.size:
-        raise SelectionError(f"sample indexes: {null[0]} is a null sample")
+    null = next((number for number in result.tolist() if not sample_ids[number]), None)
+    if null is not None:
+        raise SelectionError(f"sample indexes: {null} is a null sample")
     values, counts = np.unique(result, return_counts=True)
     if counts.max() > 1:
         raise SelectionError(f"sample indexes: {values[counts > 1][0]} is given twice")

@@ -1,0 +1,200 @@
+"""A query and its plan: which rows of which chunks make each batch. Pure: nothing is read.
+
+A batch is a *run of variants* as long as the shortest chunk along the variants axis among the arrays that
+are read; arrays with longer chunks, or chunks that do not line up, give rows to several batches, and the
+runtime reads each of their chunks once. Only the batches that hold selected variants are in the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vczero.chunks.schedule import Step
+from vczero.vcz.layout import Layout, Runs, lay_out, split_runs
+from vczero.vcz.regions import Overlap, Regions
+from vczero.vcz.schema import Predicate
+
+if TYPE_CHECKING:
+    from vczero.chunks.blocks import BlockReader
+
+__all__ = ["Query", "ScanPlan", "StoredArray", "plan"]
+
+Int64s: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What is asked of a store.
+
+    Attributes:
+        fields: the columns, in order; None: every field.
+        samples: int64, (samples,). Indexes on the samples axis, in order; None: all that are not null.
+        variants: int64, (runs, 2). Runs [first, end) of variants, in the order of delivery; None: all.
+        regions: what `-r` selects: records that overlap, contigs in the order named.
+        targets: what `-t` selects.
+        regions_overlap, targets_overlap: what of a record is compared: its position, its span, or the span
+            in which its alleles differ (bcftools 1.16, `--regions-overlap`).
+        predicate: which variants (and samples) pass.
+        predicate_samples: the samples that a predicate sees: the "selected" ones (bcftools `query`) or
+        "all" (`view`).
+        recompute: computed fields whose stored values are not wanted.
+    """
+
+    fields: tuple[str, ...] | None = None
+    samples: Int64s | None = None
+    variants: Int64s | None = None
+    regions: Regions | None = None
+    targets: Regions | None = None
+    regions_overlap: Overlap = "record"
+    targets_overlap: Overlap = "pos"
+    predicate: Predicate | None = None
+    predicate_samples: Literal["selected", "all"] = "selected"
+    recompute: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredArray:
+    """An array of the store: how its chunks are had, and the names of its axes ("" where not known)."""
+
+    name: str
+    reader: BlockReader
+    dims: tuple[str, ...]
+
+    @property
+    def has_variants_axis(self) -> bool:
+        """Whether the first axis is variants."""
+        return self.dims[:1] == ("variants",)
+
+    @property
+    def has_samples_axis(self) -> bool:
+        """Whether an axis is samples."""
+        return "samples" in self.dims
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScanPlan:
+    """How a query is answered.
+
+    Attributes:
+        num_variants: of the store.
+        step_rows: the length of a run of variants.
+        tested: layouts that the predicate reads, by field; None without one.
+        outputs: layouts of the batch's stored columns, by field.
+        rest: layouts read only for the variants that pass (all of them, without a predicate).
+        tested_places: int64, (samples,). Where the batch's samples are among those tested; None: they are
+        the same.
+        runs: int64, (runs, 2). Rows [first, end) in the order of delivery.
+        offsets: int64, (steps + 1,). Step i has `runs[offsets[i]:offsets[i + 1]]`.
+    """
+
+    num_variants: int
+    step_rows: int
+    tested: Mapping[str, Layout] | None
+    outputs: Mapping[str, Layout]
+    rest: tuple[Layout, ...]
+    tested_places: Int64s | None
+    runs: Int64s
+    offsets: Int64s
+
+    def __len__(self) -> int:
+        """The number of steps."""
+        return len(self.offsets) - 1
+
+    @property
+    def variant_counts(self) -> Int64s:
+        """int64, (steps,): variants of each step, before the predicate."""
+        ends = np.concatenate(([0], np.cumsum(self.runs[:, 1] - self.runs[:, 0])))
+        return np.diff(ends[self.offsets])
+
+    def step_runs(self, index: int) -> list[tuple[int, int]]:
+        """The rows of one step."""
+        low, high = self.offsets[index], self.offsets[index + 1]
+        return [(first, end) for first, end in self.runs[low:high].tolist()]
+
+    def steps(self, start: int = 0) -> Iterator[Step]:
+        """The steps from number `start` on, made as they are asked for."""
+        for index in range(start, len(self)):
+            runs = self.step_runs(index)
+            rest = reads(self.rest, runs, self.num_variants)
+            if self.tested is None:
+                yield Step(rest, (), runs)
+            else:
+                yield Step(reads(tuple(self.tested.values()), runs, self.num_variants), rest, runs)
+
+
+def reads(layouts: Sequence[Layout], runs: Runs, num_variants: int) -> list[Any]:
+    """The reads that fill the columns of one batch."""
+    parts: dict[int, Any] = {}
+    found = []
+    for layout in layouts:
+        rows = layout.chunk_rows
+        if rows not in parts:
+            parts[rows] = split_runs(runs, chunk_rows=rows, num_rows=num_variants)
+        found += layout.reads(parts[rows])
+    return found
+
+
+def plan(
+    arrays: Mapping[str, StoredArray],
+    *,
+    num_variants: int,
+    fields: Sequence[str],
+    tested: Sequence[str] | None = None,
+    samples: Int64s | None = None,
+    tested_samples: Int64s | None = None,
+    variants: Int64s | None = None,
+    step_rows: int | None = None,
+) -> ScanPlan:
+    """The plan of a scan; linear in steps, runs and chunks per step.
+
+    Args:
+        arrays: of every field named; each has a variants axis.
+        num_variants: of the store.
+        fields: the batch's stored columns.
+        tested: what the predicate reads; None: there is no predicate.
+        samples: int64, (samples,): of the batch; None: all.
+        tested_samples: int64, (samples,), ascending, or `samples` itself: what the predicate sees; None: all.
+        variants: int64, (runs, 2): the rows wanted, in the order of delivery; None: all.
+        step_rows: the step's length where no field is named.
+    """
+    first = {name: _lay_out(arrays[name], tested_samples) for name in tested or ()}
+    rest = {name: _lay_out(arrays[name], samples) for name in fields if name not in first}
+    outputs = {name: first.get(name) or rest[name] for name in fields}
+    places = None
+    if first and samples is not tested_samples and samples is not None:
+        places = samples if tested_samples is None else np.searchsorted(tested_samples, samples)
+    lengths = [layout.chunk_rows for layout in (*first.values(), *rest.values())]
+    rows = min(lengths, default=step_rows or max(1, num_variants))
+    runs, offsets = _steps(variants, rows, num_variants)
+    of_test = None if tested is None else first
+    return ScanPlan(num_variants, rows, of_test, outputs, tuple(rest.values()), places, runs, offsets)
+
+
+def _lay_out(array: StoredArray, samples: Int64s | None) -> Layout:
+    return lay_out(array.name, array.reader, array.dims, samples)
+
+
+def _steps(variants: Int64s | None, rows: int, num_variants: int) -> tuple[Int64s, Int64s]:
+    """(runs, offsets) of a plan: `variants` cut at multiples of `rows`; each cell is one step."""
+    if variants is None:
+        starts = np.arange(0, num_variants, rows, dtype=np.int64)
+        runs = np.stack((starts, np.minimum(starts + rows, num_variants)), axis=1)
+        return runs, np.arange(len(runs) + 1, dtype=np.int64)
+    variants = variants[variants[:, 1] > variants[:, 0]]
+    first_cell, last_cell = variants[:, 0] // rows, (variants[:, 1] - 1) // rows
+    count = last_cell - first_cell + 1
+    run = np.repeat(np.arange(len(variants)), count)
+    cell = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count) + first_cell[run]
+    runs = np.stack(
+        (np.maximum(variants[run, 0], cell * rows), np.minimum(variants[run, 1], (cell + 1) * rows)), axis=1
+    )
+    # A run that does not come after the one before it (regions that name contigs in another order) starts a
+    # step.
+    new = np.ones(len(runs), np.bool_)
+    new[1:] = (np.diff(cell) != 0) | (runs[1:, 0] < runs[:-1, 1])
+    return runs, np.concatenate((np.flatnonzero(new), [len(runs)])).astype(np.int64)
