@@ -28,8 +28,8 @@ ARROWS = {
     "formats": {"errors", "strings", "kernels", "vcz.schema"},
     "cli": {"errors", "formats", "vcz", "chunks.stores"},
 }
-CROSSING = {"vcz.reader", "vcz.plan"}
-CROSSED = {f"chunks.{name}" for name in ("metadata", "grid", "blocks", "stores", "schedule", "runtime")}
+CROSSING = {f"vcz.{name}" for name in ("reader", "plan", "layout", "scan", "catalog")}
+CROSSED = {f"chunks.{name}" for name in ("metadata", "grid", "blocks", "stores", "steps", "runtime")}
 
 GENOMICS = set(
     re.findall(

@@ -25,13 +25,18 @@ if TYPE_CHECKING:
         UnsupportedError,
         VczeroError,
     )
+    from vczero.vcz.reader import VczReader
+    from vczero.vcz.reader import open_vcz as open  # noqa: A004
+    from vczero.vcz.schema import Batch, FieldInfo
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Batch",
     "BlockReader",
     "ChunkError",
     "ExpressionError",
+    "FieldInfo",
     "FieldNotFoundError",
     "MetadataError",
     "MissingDependencyError",
@@ -42,19 +47,26 @@ __all__ = [
     "StoreError",
     "StoreNotFoundError",
     "UnsupportedError",
+    "VczReader",
     "VczeroError",
+    "open",
 ]
 
 # Where the public names live; those that are not here are errors.
 _HOMES = {
-    "BlockReader": "vczero.chunks.blocks",
+    "Batch": "vczero.vcz.schema:Batch",
+    "BlockReader": "vczero.chunks.blocks:BlockReader",
+    "FieldInfo": "vczero.vcz.schema:FieldInfo",
+    "VczReader": "vczero.vcz.reader:VczReader",
+    "open": "vczero.vcz.reader:open_vcz",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'vczero' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES.get(name, "vczero.errors")), name)
+    module, _, attribute = _HOMES.get(name, f"vczero.errors:{name}").partition(":")
+    value = getattr(import_module(module), attribute)
     globals()[name] = value
     return value
 

@@ -144,10 +144,11 @@ class Catalog:
             need_samples = any(name.startswith("call_") for name in missing)
             self._load([*missing, "sample_id"] if need_samples else missing)
             self.metas(missing)
-            self._complete([name for name in missing if self._dims(name) is None])
+            self._complete([name for name in missing if self.dims(name) is None])
             for name in missing:
-                dims = self._dims(name) or ("",) * self._metas[name].ndim
-                self._arrays[name] = StoredArray(name, BlockReader(self._metas[name], self.store), dims)
+                meta = self._metas[name]
+                dims = self.dims(name) or ("",) * meta.ndim
+                self._arrays[name] = StoredArray(name, BlockReader(meta, self.store), dims)
         return {name: self._arrays[name] for name in names}
 
     def read(self, name: str) -> Column:
@@ -168,7 +169,7 @@ class Catalog:
         values = [reader.decode(encoded) for encoded in fetched]
         return assemble(layout, meta.shape[0], list(zip(wanted, values, strict=True)))
 
-    def _dims(self, name: str) -> tuple[str, ...] | None:
+    def dims(self, name: str) -> tuple[str, ...] | None:
         """The axes' names as far as they are known; None where `.zattrs` has to tell them."""
         meta = self._metas[name]
         if meta.dimension_names is not None:

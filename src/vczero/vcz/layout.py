@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.chunks.grid import AxisPart, Indexer, split_axis
-from vczero.chunks.schedule import Read, Rows
+from vczero.chunks.steps import Read, Rows
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vczero.chunks.schedule import Step
+from vczero.chunks.steps import Step
 from vczero.vcz.layout import Layout, Runs, lay_out, split_runs
 from vczero.vcz.regions import Overlap, Regions
 from vczero.vcz.schema import Predicate

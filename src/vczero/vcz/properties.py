@@ -141,14 +141,13 @@ class StoreProperties:
         missing = [name for name in names if name not in self._infos]
         if missing:
             self._catalog.metas(missing, attributes=True)
-            arrays = self._catalog.arrays(missing)
         for name in missing:
             meta = self._catalog.meta(name)
             self._infos[name] = describe_field(
                 name,
                 dtype=meta.dtype,
                 shape=meta.shape,
-                dims=arrays[name].dims,
+                dims=self._catalog.dims(name) or ("",) * meta.ndim,
                 chunks=meta.chunk_shape,
                 attrs=meta.attributes,
                 definitions=self._definitions,

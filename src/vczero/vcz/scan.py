@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from vczero.chunks.runtime import Decoded
-from vczero.chunks.schedule import Read, Step
+from vczero.chunks.steps import Decoded, Read, Step
 from vczero.strings import Strings
 from vczero.vcz.assembly import assemble_text, place, take_places, take_rows
 from vczero.vcz.layout import ColumnRead, Layout, Runs, runs_of
@@ -25,7 +24,6 @@ from vczero.vcz.schema import Batch, Column, Predicate
 __all__ = ["BatchWork"]
 
 T = TypeVar("T")
-Empty: TypeAlias = Callable[[Sequence[int], Any], npt.NDArray[Any]]
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +58,6 @@ class BatchWork(Generic[T]):
         fields: the batch's columns, in order.
         predicate: what the plan's tested columns are for.
         static: columns without variants axis, given to every batch as they are.
-        empty: makes an array from a shape and a dtype, its contents undefined.
         function: called with each batch, on the worker, by several at once.
     """
 
@@ -71,7 +68,6 @@ class BatchWork(Generic[T]):
         fields: Sequence[str],
         predicate: Predicate | None,
         static: Mapping[str, Column],
-        empty: Empty,
         function: Callable[[Batch], T],
     ) -> None:
         self._plan = plan
@@ -79,7 +75,6 @@ class BatchWork(Generic[T]):
         self._fields = fields
         self._predicate = predicate
         self._static = static
-        self._empty = empty
         self._function = function
         self._lock = Lock()
         self.variants_yielded = 0
@@ -131,7 +126,7 @@ class BatchWork(Generic[T]):
         rows = _count(state.runs)
         for layout in state.layouts:
             if not layout.is_text:
-                state.arrays[layout] = self._empty((rows, *layout.shape), layout.dtype)
+                state.arrays[layout] = np.empty((rows, *layout.shape), layout.dtype)
 
     def _complete(self, state: _State, decoded: Decoded) -> None:
         """Finish the columns of the phase under way."""

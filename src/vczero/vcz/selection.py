@@ -5,7 +5,6 @@ A sample whose name in the store is "" is a null sample: it can never be selecte
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -19,8 +18,6 @@ __all__ = ["SampleInput", "check_indexes", "read_samples", "real_samples", "sele
 
 SampleInput: TypeAlias = "str | os.PathLike[str] | Sequence[str]"
 Int64s: TypeAlias = npt.NDArray[np.int64]
-
-logger = logging.getLogger(__name__)
 
 
 def real_samples(sample_ids: Sequence[str]) -> Int64s:
@@ -57,7 +54,9 @@ def select_samples(
             plural = "s" if len(unknown) > 1 else ""
             near = _near(unknown[0], numbers)
             raise SelectionError(f"samples: the store has no sample{plural} {text}{near}")
-        logger.warning("samples: ignored, for the store has none of them: %s", text)
+        import logging  # costs more than opening a store
+
+        logging.getLogger("vczero.vcz").warning("samples: ignored, for the store has none of them: %s", text)
         names = [name for name in names if name in numbers]
     if complement:
         left_out = set(names)
