@@ -19,6 +19,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from vczero.chunks.blosc import decompress_spans
+from vczero.chunks.blosc_index import SparseBlosc
 from vczero.chunks.chain import Chain, Transpose, UnknownCodecError, parse_chain
 from vczero.chunks.compressors import Buffer, check_size
 from vczero.chunks.documents import MAX_CHUNK_BYTES
@@ -37,7 +39,7 @@ _Runs = Sequence[tuple[int, int]]
 _Array = npt.NDArray[Any]
 _Bytes = npt.NDArray[np.uint8]
 _ReadWhole = Callable[[Buffer, _Array], None]  # fills a contiguous array of the chunk's shape
-_ReadSpans = Callable[[Buffer, _Bytes, _Runs], None]  # fills (rows, row bytes) with runs of the decoded bytes
+_ReadSpans = Callable[[Buffer | SparseBlosc, _Bytes, _Runs], None]  # fills (rows, row bytes) with runs of the decoded bytes
 _ReadText = Callable[[Buffer, _Runs], list[Strings]]  # runs of rows of the whole chunk
 
 
@@ -216,6 +218,8 @@ def _spans_reader(chain: Chain) -> _ReadSpans | None:
                 row += len(rows)
 
         return copy
+    if [name.removeprefix("numcodecs.") for name, _ in chain.bytes_codecs] == ["blosc"]:
+        return lambda data, out, spans: decompress_spans(data, size, out, spans)
     return None
 
 
