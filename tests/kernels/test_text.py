@@ -48,9 +48,9 @@ def test_integers(dtype: str) -> None:
 
 
 def test_vectors_end_at_fill() -> None:
-    """Fill is cut off, missing values stay, a cell of nothing but fill is one "."."""
+    """Fill is cut off, missing values stay, but a row's cell without any value is one "."."""
     column = np.array([[1, 2, 3], [1, -2, -2], [-1, -1, -2], [-2, -2, -2], [-1, 5, -1], [1, -2, 3]], "i2")
-    assert cells(column) == ["1,2,3", "1", ".,.", ".", ".,5,.", "1"]
+    assert cells(column) == ["1,2,3", "1", ".", ".", ".,5,.", "1"]
     assert cells(strings([["a", "b"], [".", ""], ["", ""], [".", "x"]])) == ["a,b", ".", ".", ".,x"]
     assert cells(np.array([["a", "é"], ["b", ""], ["", ""]], "U1")) == ["a,é", "b", "."]
     assert cells(np.array([[b"ab", b"c"], [b"", b""]], "S2")) == ["ab,c", "."]
@@ -90,6 +90,23 @@ def test_a_part_of_a_cell() -> None:
     assert cells(alleles, start=2, stop=3) == ["G", ".", "."]
     assert cells(np.array([[1, 2], [3, -2]], "i1"), start=1, stop=2) == ["2", "."]
     assert cells(np.array([[1, 2], [3, -2]], "i1"), start=5, stop=6) == [".", "."]
+
+
+def test_a_lone_value_stands_for_any_subscript() -> None:
+    """bcftools query 1.16 prints a number that is alone in its INFO cell, whatever the subscript."""
+    numbers = np.array([[7, -2], [7, 8], [-1, -2], [-1, -1]], "i4")
+    assert cells(numbers, start=1, stop=2, lone=True) == ["7", "8", ".", "."]
+    assert cells(numbers, start=4, stop=5, lone=True) == ["7", ".", ".", "."]
+    assert cells(np.array([1.5, np.nan], "f8"), start=3, stop=4, lone=True) == ["1.5", "nan"]
+    assert cells(np.array([[1.5, FILL_F4], [1, 2]], "f4"), start=1, stop=2, lone=True) == ["1.5", "2"]
+    assert cells(strings([["ab", ""]]), start=1, stop=2, lone=True) == ["."]
+
+
+def test_samples_show_a_key_that_the_row_lacks_as_one_point() -> None:
+    """A row without any value of a key lacks it; in a row that has it, a sample's missing values all show."""
+    column = np.array([[[-1, -1], [-1, -1]], [[-1, -1], [3, -1]]], "i2")
+    piece = text.Samples((text.Values(column, samples=True), text.Literal(b" ")))
+    assert both([piece], 2, 2) == b". . .,. 3,. "
 
 
 def test_names_and_lookups() -> None:

@@ -35,7 +35,7 @@ cdef struct Op:
     const char* text
     Py_ssize_t length
     Column column
-    Column other                    # LOOKUP, NAMES: the names; GENOTYPES: phased; SAMPLES: the mask
+    Column other                    # LOOKUP, NAMES: names; GENOTYPES: phased; SAMPLES: mask; VALUES: see below
     Py_ssize_t children             # that many of the following operations belong to this one
 
 
@@ -138,47 +138,72 @@ cdef char* write_format(
     return pos
 
 
+cdef char* write_value(const Op* op, Py_ssize_t row, Py_ssize_t sample, char* pos, Blocks out) except NULL nogil:
+    """A cell; "." if it belongs to the row and has missing values only: then the row does not have the key.
+
+    With another column, which has the first two values of the cell: if there is one only, that one.
+    """
+    cdef Column first
+    if op.other.data != NULL and (
+        op.other.count < 2 or is_fill(&op.other, row * op.other.row + op.other.value)
+    ):
+        first = op.other
+        first.count = 1
+        return write_cell(&first, row, 0, pos, out)
+    if op.column.count > 1 and op.column.sample == 0 and cell_missing(&op.column, row, 0):
+        return put_char(out, pos, 46)
+    return write_cell(&op.column, row, sample, pos, out)
+
+
 cdef char* write_samples(
     const Op* op, Py_ssize_t row, Py_ssize_t samples, const Op** scratch, char* pos, Blocks out
 ) except NULL nogil:
     """The children once per sample, where the mask (if there is one) is set."""
-    cdef Py_ssize_t sample
+    cdef Py_ssize_t sample, k
     cdef const char* mask = op.other.data
+    cdef const Op* child
     if (
         op.children == 2 and mask == NULL
         and op[1].code == TEXT and op[1].length == 1 and op[2].code == GENOTYPES and is_diploid(op + 2)
     ):
         return write_calls(op + 2, row, samples, op[1].text[0], pos, out)
+    for k in range(op.children):
+        child = op + 1 + k
+        scratch[k] = child
+        if child.code == VALUES and child.column.count > 1 and not is_present(child, row, samples):
+            scratch[k] = NULL
     for sample in range(samples):
-        if mask == NULL or mask[row * op.other.row + sample * op.other.sample]:
-            pos = write_ops(op + 1, op.children, row, sample, samples, scratch, pos, out)
+        if mask != NULL and not mask[row * op.other.row + sample * op.other.sample]:
+            continue
+        k = 0
+        while k < op.children:
+            if scratch[k] == NULL:
+                pos = put_char(out, pos, 46)
+            else:
+                pos = write_op(scratch[k], row, sample, samples, scratch + op.children, pos, out)
+            k += 1 + op[1 + k].children
     return pos
 
 
-cdef char* write_ops(
-    const Op* ops, Py_ssize_t count, Py_ssize_t row, Py_ssize_t sample, Py_ssize_t samples,
+cdef char* write_op(
+    const Op* op, Py_ssize_t row, Py_ssize_t sample, Py_ssize_t samples,
     const Op** scratch, char* pos, Blocks out
 ) except NULL nogil:
-    cdef const Op* op = ops
-    while op < ops + count:
-        if op.code == TEXT:
-            pos = put(out, pos, op.text, op.length)
-        elif op.code == VALUES:
-            pos = write_cell(&op.column, row, sample, pos, out)
-        elif op.code == LOOKUP:
-            pos = write_name(&op.other, load_integer(&op.column, row * op.column.row), pos, out)
-        elif op.code == NAMES:
-            pos = write_names(op, row, pos, out)
-        elif op.code == GENOTYPES:
-            pos = write_genotype(op, row, sample, pos, out)
-        elif op.code == INFO:
-            pos = write_info(op, row, pos, out)
-        elif op.code == SAMPLES:
-            pos = write_samples(op, row, samples, scratch, pos, out)
-        else:
-            pos = write_format(op, row, samples, scratch, pos, out)
-        op += 1 + op.children
-    return pos
+    if op.code == TEXT:
+        return put(out, pos, op.text, op.length)
+    if op.code == VALUES:
+        return write_value(op, row, sample, pos, out)
+    if op.code == LOOKUP:
+        return write_name(&op.other, load_integer(&op.column, row * op.column.row), pos, out)
+    if op.code == NAMES:
+        return write_names(op, row, pos, out)
+    if op.code == GENOTYPES:
+        return write_genotype(op, row, sample, pos, out)
+    if op.code == INFO:
+        return write_info(op, row, pos, out)
+    if op.code == SAMPLES:
+        return write_samples(op, row, samples, scratch, pos, out)
+    return write_format(op, row, samples, scratch, pos, out)
 
 
 # The program, from tuples.
@@ -227,7 +252,7 @@ def assemble(list program, Py_ssize_t rows, Py_ssize_t samples) -> list:
     cdef Py_ssize_t count = len(program), k, row
     cdef Buffers buffers = Buffers(4 * count)
     cdef Op* ops = <Op*>calloc(count + 1, sizeof(Op))
-    cdef const Op** scratch = <const Op**>calloc(count + 1, sizeof(Op*))
+    cdef const Op** scratch = <const Op**>calloc(2 * count + 1, sizeof(Op*))
     cdef Blocks out = Blocks()
     cdef bytes text
     cdef char* pos
@@ -249,7 +274,10 @@ def assemble(list program, Py_ssize_t rows, Py_ssize_t samples) -> list:
         pos = out.start()
         with nogil:
             for row in range(rows):
-                pos = write_ops(ops, count, row, 0, samples, scratch, pos, out)
+                k = 0
+                while k < count:
+                    pos = write_op(&ops[k], row, 0, samples, scratch, pos, out)
+                    k += 1 + ops[k].children
         return out.finish(pos)
     finally:
         free(ops)

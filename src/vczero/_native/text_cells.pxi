@@ -215,6 +215,18 @@ cdef inline bint value_missing(const Column* c, Py_ssize_t at) noexcept nogil:
     return -2 <= load_integer(c, at) < 0
 
 
+cdef inline bint is_fill(const Column* c, Py_ssize_t at) noexcept nogil:
+    """Whether a number is fill."""
+    cdef bint fill = False
+    if c.kind == F4:
+        float_missing(c.data + at, &fill)
+    elif c.kind == F8:
+        double_missing(c.data + at, &fill)
+    elif I1 <= c.kind <= I8:
+        fill = load_integer(c, at) == -2
+    return fill
+
+
 cdef bint cell_missing(const Column* c, Py_ssize_t row, Py_ssize_t sample) noexcept nogil:
     cdef Py_ssize_t at = row * c.row + sample * c.sample
     cdef Py_ssize_t k

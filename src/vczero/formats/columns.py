@@ -89,7 +89,8 @@ def field_piece(
     prefix, _, key = name.partition("_")
     samples = prefix == "call"
     column = cell_column(batch.columns[name], 2 if samples else 1)
-    return text.Values(column, key.encode(), samples=samples, start=start, stop=stop)
+    lone = not samples and (start, stop) != (0, None)
+    return text.Values(column, key.encode(), samples=samples, start=start, stop=stop, lone=lone)
 
 
 def genotype_piece(batch: Batch) -> text.Genotypes:

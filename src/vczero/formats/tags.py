@@ -166,7 +166,9 @@ class Resolver:
 
     def _is_field(self, name: str) -> bool:
         """Whether the store has the array, as a field of INFO or FORMAT."""
-        return name not in FIXED_FIELDS and not is_helper(name) and self.metadata.has_field(name)
+        base = name.rpartition("_")[0]
+        bases = [base] if is_helper(name) and self.metadata.has_field(base) else [""]
+        return name not in FIXED_FIELDS and not is_helper(name, bases) and self.metadata.has_field(name)
 
     def _tag(self, tag: Tag, name: str) -> Slot:
         start, stop = (0, None) if tag.subscript is None else (tag.subscript, tag.subscript + 1)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -56,10 +56,15 @@ class Literal:
 class Values:
     """A cell's values from `start` to `stop`.
 
+    Where all values are missing (of a column with samples: of all samples in the row), the cell is one ".",
+    since then the row does not have the key.
+
     Attributes:
         column: axes rows (if `rows`), samples (if `samples`), and at most one more, the values of a cell.
             bool, integers and floats in native byte order, fixed-width text, or `Strings`.
         key: the name in INFO or FORMAT.
+        lone: whether a cell with one value only, a number, gives that, whatever `start` is (bcftools query
+            1.16 does so in INFO).
     """
 
     column: Column
@@ -68,6 +73,7 @@ class Values:
     samples: bool = False
     start: int = 0
     stop: int | None = None
+    lone: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,7 +168,10 @@ def _compile(piece: Piece, program: list[tuple[Any, ...]], rows: int, samples: i
             program.append((0, text, None, None, 0))
         case Values(column, key, has_rows, has_samples):
             extents = (rows if has_rows else None, samples if has_samples else None)
-            program.append((1, key, _describe(column, *extents, piece.start, piece.stop), None, 0))
+            first = None
+            if piece.lone and isinstance(column, np.ndarray) and column.dtype.kind in "if":
+                first = _describe(column, *extents, 0, 2)
+            program.append((1, key, _describe(column, *extents, piece.start, piece.stop), first, 0))
         case Lookup(column, names):
             program.append((2, b"", _describe(column, rows), _describe_names(names), 0))
         case Names(column, names):
@@ -267,7 +276,7 @@ def _text(piece: Piece, row: int, sample: int, samples: int) -> bytes:
         case Literal(text):
             return text
         case Values():
-            return b",".join(_cell(piece, row, sample)) or b"."
+            return _values_text(piece, row, sample, samples)
         case Lookup(column, names):
             number = int(column[row])
             return _string(names, number) if 0 <= number < len(names) else b"."
@@ -290,14 +299,30 @@ def _text(piece: Piece, row: int, sample: int, samples: int) -> bytes:
                 if isinstance(item, Genotypes) or any(_has_value(item, row, k) for k in range(samples))
             ]
             keys = b":".join(item.key for item in present) or b"."
-            cells = [b":".join(_text(item, row, k, samples) for item in present) for k in range(samples)]
+            cells = [b":".join(_cell_text(item, row, k) for item in present) for k in range(samples)]
             return b"\t".join([keys, *(cell or b"." for cell in cells)])
+
+
+def _values_text(piece: Values, row: int, sample: int, samples: int) -> bytes:
+    if piece.lone and isinstance(piece.column, np.ndarray) and piece.column.dtype.kind in "if":
+        whole = list(_cell(replace(piece, start=0, stop=None), row, sample))
+        if len(whole) <= 1:
+            return b",".join(whole) or b"."
+    if not any(_has_value(piece, row, k) for k in (range(samples) if piece.samples else (0,))):
+        return b"."
+    return _cell_text(piece, row, sample)
+
+
+def _cell_text(piece: Values | Genotypes, row: int, sample: int) -> bytes:
+    if isinstance(piece, Genotypes):
+        return _text(piece, row, sample, 0)
+    return b",".join(_cell(piece, row, sample)) or b"."
 
 
 def _info(entry: Values, row: int) -> bytes:
     if isinstance(entry.column, np.ndarray) and entry.column.dtype.kind == "b":
         return entry.key
-    return entry.key + b"=" + _text(entry, row, 0, 0)
+    return entry.key + b"=" + _cell_text(entry, row, 0)
 
 
 def _has_value(entry: Values, row: int, sample: int) -> bool:
