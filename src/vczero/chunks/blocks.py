@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy.typing as npt
 
+from vczero.chunks import blosc_index
+from vczero.chunks.blosc_index import SparseBlosc
 from vczero.chunks.codecs import Rows, compile_decoder
 from vczero.chunks.metadata import ArrayMeta, meta_from_zarr
 from vczero.chunks.shards import ShardIndex, ShardLayout, merge_ranges
@@ -33,6 +35,8 @@ __all__ = ["BlockReader", "EncodedChunk", "Rows"]
 # system call on the one hand, a round trip on the other.
 _GAP_BYTES_SYNCHRONOUS: Final = 16 * 2**10
 _GAP_BYTES_ASYNCHRONOUS: Final = 256 * 2**10
+# Of a chunk with fewer decoded bytes no part is fetched: it has one block or two.
+_WHOLE_BYTES: Final = 2**20
 _INDEX_CACHE_BYTES: Final = 32 * 2**20
 
 
@@ -43,17 +47,19 @@ class EncodedChunk:
     Attributes:
         coords: of the chunk.
         rows: what was asked for.
-        data: the stored bytes; `None` where the chunk is absent and has the fill value everywhere.
+        data: the stored bytes, or those blocks of them that the rows need; `None` where the chunk is absent
+            and has the fill value everywhere.
     """
 
     coords: tuple[int, ...]
     rows: Rows
-    data: Buffer | None
+    data: Buffer | SparseBlosc | None
 
     @property
     def nbytes(self) -> int:
         """Stored bytes held."""
-        return 0 if self.data is None else len(self.data)
+        data = self.data
+        return 0 if data is None else data.nbytes if isinstance(data, SparseBlosc) else len(data)
 
 
 class BlockReader:
@@ -106,7 +112,10 @@ class BlockReader:
         coords = self._checked(coords)
         rows = checked_rows(rows, self._shape(coords))
         if self._layout is None:
-            data = yield Request(self.meta.chunk_key(coords))
+            key = self.meta.chunk_key(coords)
+            if rows is not None and (spans := self._spans(rows)):
+                return EncodedChunk(coords, rows, (yield from self._blocks(coords, key, spans)))
+            data = yield Request(key)
             return EncodedChunk(coords, rows, _whole(data))
         (encoded,) = yield from self._requests_of_shard([coords], rows)
         return encoded
@@ -200,6 +209,27 @@ class BlockReader:
         meta = self.meta
         axes = zip(coords, meta.chunk_shape, meta.shape, strict=True)
         return tuple(min(chunk, length - coord * chunk) for coord, chunk, length in axes)
+
+    def _spans(self, rows: slice | tuple[slice, ...]) -> list[tuple[int, int]]:
+        """The decoded bytes of `rows`; none where the whole chunk is as cheap, or cannot be read in part."""
+        width = self._decoder.blosc_row_bytes
+        if width is None:
+            return []
+        runs = rows if isinstance(rows, tuple) else (rows,)
+        wanted = width * sum(run.stop - run.start for run in runs)
+        chunk_bytes = width * self.meta.chunk_shape[0]
+        if chunk_bytes < _WHOLE_BYTES or 2 * wanted > chunk_bytes:
+            return []
+        return [(run.start * width, run.stop * width) for run in runs]
+
+    def _blocks(
+        self, coords: tuple[int, ...], key: str, spans: list[tuple[int, int]]
+    ) -> Fetch[Buffer | SparseBlosc | None]:
+        chunk_bytes = (self._decoder.blosc_row_bytes or 0) * self.meta.chunk_shape[0]
+        try:
+            return (yield from blosc_index.fetch(key, chunk_bytes, spans, request_bytes=self._gap))
+        except ChunkError as error:
+            raise self._chunk_error(coords, error) from error
 
     def _requests_of_shard(self, checked: list[tuple[int, ...]], rows: Rows) -> Fetch[list[EncodedChunk]]:
         layout = self._layout
