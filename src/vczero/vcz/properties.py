@@ -128,6 +128,10 @@ class StoreProperties:
         """Names of all stored arrays. Lists the store, unless its metadata are consolidated."""
         return self._catalog.names
 
+    def has_field(self, name: str) -> bool:
+        """Whether the store has the array; reads at most its metadata, and lists nothing."""
+        return self._catalog.has(name)
+
     def get_field_info(self, name: str) -> FieldInfo:
         """A field's name, dtype, shape, axes, attributes, and its VCF ID, Number, Type and Description.
 
