@@ -24,7 +24,7 @@ __all__ = ["Decoded", "Runtime", "StepWork", "Stream", "StreamStatistics"]
 T = TypeVar("T")
 
 # How long `close` waits for threads: long enough for a decoder to finish, too short to be taken for a hang.
-_PATIENCE_SECONDS = 1.0
+_PATIENCE_SECONDS = 0.5
 
 
 class Runtime:
@@ -139,9 +139,11 @@ class Runtime:
     def close(self) -> None:
         """Cancel every stream and stop the threads. Idempotent.
 
-        Returns promptly: threads that are inside a decoder are waited for, but for a second at most, and a
-        thread that is blocked in a store ends by itself when its store lets it go.
+        Returns promptly: threads that are inside a decoder are waited for, but for half a second at most, and
+        a thread that is blocked in a store ends by itself when its store lets it go.
         """
+        if self._is_closed:
+            return
         self._is_closed = True
         _open_runtimes.discard(self)
         for run in list(self._runs):
