@@ -1,4 +1,4 @@
-"""Metadata documents: the same as zarr-python understands them, and refused by name where they make no sense."""
+"""Metadata documents: as zarr-python understands them, and refused by name where they make no sense."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_spellings_of_fill_values(dtype: str, spelled: Any, expected: bytes) -> 
 
 
 def test_fill_values_of_text() -> None:
-    """Null is the empty value; a number, which old zarr-python wrote, is its spelling (zarr-python 3 observed)."""
+    """Null is the empty value; a number, which old zarr-python wrote, is its spelling (zarr 3 observed)."""
     text = {"dtype": "|O", "filters": [{"id": "vlen-utf8"}]}
     spelled = [(None, ""), ("", ""), ("é", "é"), (0, "0"), (1.5, "1.5")]
     assert [v2(**text, fill_value=value).fill_value for value, _ in spelled] == [text for _, text in spelled]

@@ -1,8 +1,8 @@
-"""A catalogue of arrays, made by zarr-python: every format, codec, type, fill value, layout and shape that vczero reads.
+"""A catalogue of arrays, made by zarr-python: every format, codec, type, fill value, layout and shape that is read.
 
-`CASES` are values with a name; `build(case, store)` writes one. Tests compare our decoding with zarr-python's, block by
-block, over all of them. zarr-python warns about types and codecs that are not in the v3 specification; that is none of
-our business, so `build` and `expected_block` silence it.
+`CASES` are values with a name; `build(case, store)` writes one. Tests compare our decoding with zarr-python's,
+block by block, over all of them. zarr-python warns about types and codecs that are not in the v3 specification;
+that is none of our business, so `build` and `expected_block` silence it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numcodecs
@@ -45,7 +45,6 @@ class Case:
     options: Callable[[], Mapping[str, Any]] = dict
     values: Callable[[tuple[int, ...]], np.ndarray] | None = None
     absent: bool = False
-    note: str = field(default="", compare=False)
 
 
 def build(case: Case, store: Any, path: str = "") -> zarr.Array:
@@ -91,7 +90,7 @@ def expected_block(array: zarr.Array, coords: tuple[int, ...]) -> np.ndarray:
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two arrays agree in dtype, byte order, shape and every byte (values, where these are not in the array)."""
+    """Whether two arrays agree in dtype, byte order, shape and every byte (or object, or text)."""
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
     return a.tolist() == b.tolist() if a.dtype.kind in "TO" else a.tobytes() == b.tobytes()
@@ -108,7 +107,7 @@ def _numbers(dtype: Any) -> Callable[[tuple[int, ...]], np.ndarray]:
 
 
 def _words(shape: tuple[int, ...]) -> np.ndarray:
-    """Text of all lengths, with the empty string, every width of UTF-8, a NUL and VCF's marks for missing and fill."""
+    """Text of all lengths: the empty string, every width of UTF-8, a NUL, VCF's marks for missing and fill."""
     words = ["", ".", "A", "rs123", "é", "→", "𝄞", "a\0b", "N" * 300, "chr22"]
     return np.array([words[i % len(words)] for i in range(math.prod(shape))], "T").reshape(shape)
 
@@ -161,9 +160,9 @@ COMPRESSORS_V2: Mapping[str, Callable[[], Any]] = {
     "gzip": lambda: numcodecs.GZip(1),
     "zlib": lambda: numcodecs.Zlib(1),
     "bz2": lambda: numcodecs.BZ2(1),
-    "lzma": lambda: numcodecs.LZMA(),
+    "lzma": numcodecs.LZMA,
     "lzma-alone": lambda: numcodecs.LZMA(format=2),
-    "lz4": lambda: numcodecs.LZ4(),
+    "lz4": numcodecs.LZ4,
 }
 
 FILTERS_V2: Mapping[str, tuple[str, Callable[[], list[Any]]]] = {

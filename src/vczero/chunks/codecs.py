@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vczero.chunks.blosc import decompress_spans
+from vczero.chunks import blosc
 from vczero.chunks.blosc_index import SparseBlosc
 from vczero.chunks.chain import Chain, Transpose, UnknownCodecError, parse_chain
 from vczero.chunks.compressors import Buffer, check_size
@@ -30,7 +30,7 @@ from vczero.errors import ChunkError
 from vczero.kernels.strings import decode_vlen
 from vczero.strings import Strings
 
-__all__ = ["Buffer", "Decoder", "Rows", "compile_decoder"]
+__all__ = ["Buffer", "Decoder", "Rows", "Stored", "compile_decoder"]
 
 Rows = slice | tuple[slice, ...] | None
 """Rows of axis 0 of a chunk: all, one run, or several runs, ascending and disjoint; step 1."""
@@ -38,37 +38,34 @@ Rows = slice | tuple[slice, ...] | None
 _Runs = Sequence[tuple[int, int]]
 _Array = npt.NDArray[Any]
 _Bytes = npt.NDArray[np.uint8]
-_ReadWhole = Callable[[Buffer, _Array], None]  # fills a contiguous array of the chunk's shape
-_ReadSpans = Callable[
-    [Buffer | SparseBlosc, _Bytes, _Runs], None
-]  # fills (rows, row bytes) with runs of the decoded bytes
-_ReadText = Callable[[Buffer, _Runs], list[Strings]]  # runs of rows of the whole chunk
+Stored = Buffer | SparseBlosc
+"""The stored bytes of a chunk, or the Blosc blocks of it that hold the wanted rows."""
+
+_ReadWhole = Callable[[Any, _Array], None]  # fills a contiguous array of the whole chunk
+_ReadSpans = Callable[[Any, _Bytes, _Runs], None]  # fills (rows, row bytes) with runs of the decoded bytes
+_ReadText = Callable[[Any, _Runs], list[Strings]]  # runs of rows of the whole chunk
 
 
 class Decoder(Protocol):
-    """Decodes the chunks of one array; has no state and may be used by any number of threads at once.
+    """Decodes the chunks of one array; has no state and may be used by any number of threads at once."""
 
-    Attributes:
-        blosc_row_bytes: decoded bytes of a row, where a chunk is one Blosc buffer of rows side by side, so
-            that blocks of it decode by themselves (`blosc_index.fetch`); else None.
-    """
+    @property
+    def blosc_row_bytes(self) -> int | None:
+        """Decoded bytes of a row, if a chunk is one Blosc buffer of rows side by side; else None.
 
-    blosc_row_bytes: int | None
+        Its blocks then decode by themselves, and may be fetched so (`blosc_index.fetch`).
+        """
+        ...
 
     def decode(
-        self,
-        data: Buffer | SparseBlosc | None,
-        shape: tuple[int, ...],
-        *,
-        out: _Array | None = None,
-        rows: Rows = None,
+        self, data: Stored | None, shape: tuple[int, ...], *, out: _Array | None = None, rows: Rows = None
     ) -> _Array | Strings:
         """The chunk's elements: an array (`shape`) of the array's dtype, or `Strings` for variable-length
         values.
 
         Args:
-            data: the stored bytes, contiguous, or those blocks of them that `rows` need; None where the chunk
-                is absent, which gives the fill value.
+            data: the stored bytes, contiguous; None where the chunk is absent, which gives the fill value.
+                Where `blosc_row_bytes` is set, a `SparseBlosc` that holds the rows will do.
             shape: of the chunk, clamped at the array's edge.
             out: array to decode into, of the result's shape and dtype; may be strided along axis 0. Not for
                 values of variable length. It is returned. After an error its contents are undefined.
@@ -104,7 +101,9 @@ def compile_decoder(meta: ArrayMeta) -> Decoder:
     if chain.stored != "bytes":
         return _TextDecoder(meta, _text_reader(meta, chain))
     if chain.is_plain and chain.stored_dtype == meta.dtype:
-        return _FixedDecoder(meta, _direct_reader(chain), _spans_reader(chain), blosc=_is_blosc(chain))
+        if [name.removeprefix("numcodecs.") for name, _ in chain.bytes_codecs] == ["blosc"]:
+            return _blosc_decoder(meta)
+        return _FixedDecoder(meta, _direct_reader(chain), None if chain.bytes_codecs else _copy_spans(meta))
     return _FixedDecoder(meta, _filtered_reader(meta, chain), None)
 
 
@@ -114,27 +113,26 @@ class _FixedDecoder:
     __slots__ = ("_chunk_shape", "_dtype", "_fill", "_row_bytes", "_spans", "_whole", "blosc_row_bytes")
 
     def __init__(
-        self, meta: ArrayMeta, whole: _ReadWhole, spans: _ReadSpans | None, *, blosc: bool = False
+        self,
+        meta: ArrayMeta,
+        whole: _ReadWhole,
+        spans: _ReadSpans | None,
+        *,
+        is_blosc: bool = False,
     ) -> None:
         self._chunk_shape = meta.chunk_shape
         self._dtype = meta.dtype
         self._row_bytes = math.prod(meta.chunk_shape[1:]) * meta.dtype.itemsize
-        self.blosc_row_bytes = self._row_bytes if blosc and meta.ndim else None
+        self.blosc_row_bytes = self._row_bytes if is_blosc and meta.ndim else None
         self._whole = whole
         self._spans = spans
         fill = np.array(meta.fill_value, meta.dtype)
         self._fill = fill if any(fill.tobytes()) else None  # zeroed memory is cheaper than filled memory
 
     def decode(
-        self,
-        data: Buffer | SparseBlosc | None,
-        shape: tuple[int, ...],
-        *,
-        out: _Array | None = None,
-        rows: Rows = None,
+        self, data: Stored | None, shape: tuple[int, ...], *, out: _Array | None = None, rows: Rows = None
     ) -> _Array:
         if rows is None and shape == self._chunk_shape and data is not None:
-            assert not isinstance(data, SparseBlosc)
             if out is None:
                 out = np.empty(shape, self._dtype)
                 self._whole(data, out)
@@ -148,7 +146,6 @@ class _FixedDecoder:
         if data is None:
             return self._filled(result_shape, out)
         if self._spans is None or not shape:
-            assert not isinstance(data, SparseBlosc)
             whole = np.empty(self._chunk_shape, self._dtype)
             self._whole(data, whole)
             parts = [whole[start:stop] for start, stop in runs] if shape else [whole]
@@ -161,7 +158,7 @@ class _FixedDecoder:
         rows_of_chunk = np.empty((result_shape[0], *self._chunk_shape[1:]), self._dtype)
         return _place([self._read_runs(data, runs, rows_of_chunk)], result_shape, self._dtype, out)
 
-    def _read_runs(self, data: Buffer | SparseBlosc, runs: _Runs, out: _Array) -> _Array:
+    def _read_runs(self, data: Stored, runs: _Runs, out: _Array) -> _Array:
         """`out`, whose rows are contiguous and as long as the chunk's, with runs of rows."""
         width = self._row_bytes
         spans = [(start * width, stop * width) for start, stop in runs if start < stop]
@@ -228,30 +225,35 @@ def _direct_reader(chain: Chain) -> _ReadWhole:
     return lambda data, out: into(outer(data), out.reshape(-1).view(np.uint8))
 
 
-def _spans_reader(chain: Chain) -> _ReadSpans | None:
-    """Reads byte ranges of such chunks, where no more than the ranges need be decoded."""
-    size = chain.sizes[0] or 0
-    if not chain.bytes_codecs:
+def _copy_spans(meta: ArrayMeta) -> _ReadSpans:
+    """Reads byte ranges of chunks that are not compressed."""
+    size = math.prod(meta.chunk_shape) * meta.dtype.itemsize
 
-        def copy(data: Buffer | SparseBlosc, out: _Bytes, spans: _Runs) -> None:
-            assert not isinstance(data, SparseBlosc)
-            check_size(len(data), size)
-            stored = np.frombuffer(data, np.uint8)
-            row = 0
-            for start, stop in spans:
-                rows = stored[start:stop].reshape(-1, out.shape[1])
-                out[row : row + len(rows)] = rows
-                row += len(rows)
+    def copy(data: Buffer, out: _Bytes, spans: _Runs) -> None:
+        check_size(len(data), size)
+        stored = np.frombuffer(data, np.uint8)
+        row = 0
+        for start, stop in spans:
+            rows = stored[start:stop].reshape(-1, out.shape[1])
+            out[row : row + len(rows)] = rows
+            row += len(rows)
 
-        return copy
-    if _is_blosc(chain):
-        # mypy does not know that ndarrays are buffers
-        return lambda data, out, spans: decompress_spans(data, size, out, spans)  # type: ignore[arg-type]
-    return None
+    return copy
 
 
-def _is_blosc(chain: Chain) -> bool:
-    return [name.removeprefix("numcodecs.") for name, _ in chain.bytes_codecs] == ["blosc"]
+def _blosc_decoder(meta: ArrayMeta) -> _FixedDecoder:
+    """For elements in C order behind Blosc and nothing else, of which blocks can be decoded singly."""
+    size = math.prod(meta.chunk_shape) * meta.dtype.itemsize
+    whole_span = ((0, size),)
+    decompress = blosc.decompress_spans
+
+    def whole(data: Any, out: _Array) -> None:
+        decompress(data, size, out.reshape(1, -1).view(np.uint8), whole_span)
+
+    def spans(data: Any, out: _Bytes, wanted: _Runs) -> None:
+        decompress(data, size, out, wanted)
+
+    return _FixedDecoder(meta, whole, spans, is_blosc=True)
 
 
 def _decompressor(chain: Chain, first: int) -> Callable[[Buffer], Buffer]:
@@ -298,23 +300,15 @@ class _TextDecoder:
 
     __slots__ = ("_chunk_shape", "_fill", "_read", "blosc_row_bytes")
 
-    blosc_row_bytes: int | None
-
     def __init__(self, meta: ArrayMeta, read: _ReadText) -> None:
+        self.blosc_row_bytes = None
         self._chunk_shape = meta.chunk_shape
         self._fill = meta.fill_value
         self._read = read
-        self.blosc_row_bytes = None
 
     def decode(
-        self,
-        data: Buffer | SparseBlosc | None,
-        shape: tuple[int, ...],
-        *,
-        out: _Array | None = None,
-        rows: Rows = None,
+        self, data: Stored | None, shape: tuple[int, ...], *, out: _Array | None = None, rows: Rows = None
     ) -> Strings:
-        assert not isinstance(data, SparseBlosc)
         if out is not None:
             raise ValueError("values of variable length are not decoded into an array")
         runs, result_shape = _runs(rows, shape)

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vczero.chunks import blosc, blosc_index, zstd
+from vczero.chunks import blosc, zstd
 from vczero.chunks.documents import MAX_CHUNK_BYTES
 from vczero.errors import ChunkError
 from vczero.kernels.checksums import crc32c
@@ -83,16 +83,10 @@ def check_size(found: int, expected: int) -> None:
 
 
 def _blosc(_: Mapping[str, Any]) -> BytesCodec:
-    def size_of(data: Buffer) -> int:
-        if len(data) < blosc_index.HEADER_BYTES:
-            raise ChunkError(f"{len(data)} bytes are too few for a Blosc header")
-        return int.from_bytes(data[4:8], "little")
-
     def into(data: Buffer, dest: Bytes) -> None:
-        # mypy does not know that ndarrays are buffers
         blosc.decompress_into(data, len(dest), dest, 0, len(dest))  # type: ignore[arg-type]
 
-    return _from_into(into, size_of)
+    return _from_into(into, lambda data: int.from_bytes(data[4:8], "little"))
 
 
 def _zstd(_: Mapping[str, Any]) -> BytesCodec:

@@ -326,7 +326,5 @@ def meta_from_zarr(array: zarr.Array[Any]) -> ArrayMeta:
     else:
         meta = parse_v3(name, doc)
     if array.dtype != meta.dtype and array.dtype == meta.dtype.newbyteorder("S"):
-        return replace(
-            meta, dtype=array.dtype
-        )  # v3 metadata made in memory may keep another order than native
+        return replace(meta, dtype=array.dtype)  # v3 metadata made in memory may keep another order
     return meta
