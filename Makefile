@@ -37,7 +37,7 @@ $(VENV)/stamp-venv:
 	@touch $@
 
 $(VENV)/stamp-install: $(VENV)/stamp-venv pyproject.toml $(NATIVE)
-	$(BIN)/python -m pip install --quiet --editable .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/stamp-test: $(VENV)/stamp-install

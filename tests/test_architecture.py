@@ -27,6 +27,7 @@ ARROWS = {
     "vcz": BASE,
     "formats": {"errors", "strings", "kernels", "vcz.schema"},
     "cli": {"errors", "formats", "vcz", "chunks.stores"},
+    "__main__": {"cli"},
 }
 CROSSING = {f"vcz.{name}" for name in ("reader", "plan", "layout", "scan", "catalog")}
 CROSSED = {f"chunks.{name}" for name in ("metadata", "grid", "blocks", "stores", "steps", "runtime")}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,15 @@ def test_the_store_is_what_bio2zarr_makes_of_the_vcf(
             haploid = fresh["call_genotype"][..., 1] == -2
             ours[haploid] = theirs[haploid] = True
         np.testing.assert_array_equal(ours, theirs, err_msg=name)
+
+
+def test_view_prints_the_records_of_the_vcf(example_store: Path) -> None:
+    """Character by character, through the installed package in a process of its own: the main job, whole."""
+    command = [sys.executable, "-m", "vczero", "view", str(example_store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    header, _, body = done.stdout.partition("#CHROM")
+    assert header.startswith("##fileformat=VCF")
+    assert body == make_example.vcf_text().partition("#CHROM")[2]
 
 
 def test_the_example_has_every_type_and_number() -> None:

@@ -9,7 +9,7 @@
 only (or `open_chunk`, for several calls on one chunk). `nbytes` is what the array's metadata promise: a
 chunk that says otherwise is refused before anything is allocated.
 
-The decompressor is numcodecs'. Bytes under bitshuffle (genotypes, flags) are decompressed without
+The decompressor is numcodecs'. Bytes under bitshuffle (small numbers, flags) are decompressed without
 unshuffling, a cache-sized run of blocks at a time, and unshuffled by a kernel of ours; anything else goes
 through numcodecs untouched. The only state is scratch memory, one per thread. numcodecs releases the GIL,
 and takes a lock on the main thread only.

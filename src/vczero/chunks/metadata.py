@@ -6,9 +6,8 @@ one: `ArrayMeta.codecs` has the same form for both, and `chunk_key` knows the di
     What is
 valid but not read is an `UnsupportedError`, what is malformed a `MetadataError`; both name the array.
 
-Sources: the Zarr v2 and v3 (core, sharding) specifications; `_ARRAY_DIMENSIONS` from xarray's and the VCF
-    Zarr
-specification; `.zmetadata` and inline `consolidated_metadata` as zarr-python 3.1 to 3.4 writes them.
+Sources: the Zarr v2 and v3 (core, sharding) specifications; `_ARRAY_DIMENSIONS` as xarray
+writes it; `.zmetadata` and inline `consolidated_metadata` as zarr-python 3.1 to 3.4 writes them.
 """
 
 from __future__ import annotations
