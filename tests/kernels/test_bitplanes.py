@@ -1,0 +1,158 @@
+"""Bit planes made whole, or counted, equal NumPy's own reading of them, whatever the sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vczero.kernels import bitplanes as bp
+
+REFUSAL = "no such|too small|side by side|do not fit"
+KINDS = ("zeros", "rare", "common", "missing", "alleles", "any")
+
+
+def values(kind, size, seed):
+    """Bytes as genotypes have them (few bits set, some -1 and -2), and as anything else has them."""
+    rng = np.random.default_rng(seed)
+    if kind == "any":
+        return rng.integers(0, 256, size, np.uint8)
+    frequency = {"zeros": 0.0, "rare": 0.001}.get(kind, 0.3)
+    out = (rng.random(size) < frequency).astype(np.uint8)
+    if kind == "missing":
+        out[rng.random(size) < 0.02] = 255
+        out[rng.random(size) < 0.02] = 254
+    if kind == "alleles":
+        at = rng.random(size) < 0.1
+        out[at] = rng.choice(np.array([2, 3, 4, 9, 127, 128, 253, 254, 255], np.uint8), at.sum())
+    return out
+
+
+def as_planes(whole, block_bytes):
+    """What bitshuffle makes of bytes, block by block."""
+    parts = [np.empty(0, np.uint8)]
+    for start in range(0, len(whole), block_bytes):
+        block = whole[start : start + block_bytes]
+        if len(block) % 8 == 0:
+            bits = np.unpackbits(block.reshape(-1, 1), axis=1, bitorder="little")
+            block = np.packbits(bits.T, axis=1, bitorder="little").reshape(-1)
+        parts.append(block)
+    return np.concatenate(parts)
+
+
+runs = st.tuples(
+    st.sampled_from(KINDS),
+    st.integers(1, 40_000),
+    st.sampled_from([1, 7, 8, 64, 504, 512, 8192, 8200, 16_384, 16_392, 100_000]),
+    st.integers(0, 2**32),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs, st.data())
+def test_unshuffle_gives_the_bytes_that_were_asked_for_and_touches_no_others(run, data):
+    """Any part of any run, to any place of a view that is strided along its rows."""
+    kind, size, block_bytes, seed = run
+    whole = values(kind, size, seed)
+    first = data.draw(st.integers(0, size))
+    last = data.draw(st.integers(first, size))
+    row_bytes = data.draw(st.sampled_from([1, 3, 200, 20_000]))
+    at = data.draw(st.integers(0, 3 * row_bytes))
+    rows = -(-(at + last - first) // row_bytes) + 1
+    expected = np.full((rows, row_bytes), 77, np.uint8)
+    expected.reshape(-1)[at : at + last - first] = whole[first:last]
+    for width in (row_bytes, row_bytes + 5):
+        for function in (bp.unshuffle, bp.unshuffle_numpy):
+            out = np.full((rows, width), 77, np.uint8)
+            function(as_planes(whole, block_bytes), block_bytes, first, last, out[:, :row_bytes], at)
+            np.testing.assert_array_equal(out[:, :row_bytes], expected)
+            assert (out[:, row_bytes:] == 77).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs, st.sampled_from([1, 2, 7, 64, 200, 513, 20_000, 50_000]), st.data())
+def test_planes_are_counted_like_the_bytes_they_stand_for(run, row_bytes, data):
+    """Rows that begin and end anywhere within blocks; runs that begin before, or end behind, the rows."""
+    kind, size, block_bytes, seed = run
+    whole = values(kind, size, seed)
+    planes = as_planes(whole, block_bytes)
+    at = data.draw(st.integers(-2 * row_bytes, 2 * row_bytes))
+    used = data.draw(st.integers(1, row_bytes))
+    rows = data.draw(st.integers(0, max(0, (at + size) // row_bytes) + 2))
+    kinds = data.draw(st.sampled_from([0, 1, 2, 4, 10, 254]))
+    expected = np.ones((rows, kinds + 2), np.int32)
+    bp.count_planes_numpy(planes, block_bytes, at, row_bytes, used, expected)
+    counts = np.ones((rows, kinds + 2), np.int32)
+    bp.count_planes(planes, block_bytes, at, row_bytes, used, counts)
+    np.testing.assert_array_equal(counts, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(KINDS),
+    st.integers(0, 6),
+    st.integers(0, 2000),
+    st.sampled_from([0, 2, 3, 254]),
+    st.integers(0, 2**32),
+    st.data(),
+)
+def test_values_are_counted_by_row_and_by_chosen_columns(kind, rows, width, kinds, seed, data):
+    """The kernel for bytes that are whole, over all columns and over some, in any order, some twice."""
+    stored = values(kind, rows * (width + 3), seed).reshape(rows, width + 3)
+    view = stored[:, :width]
+    chosen = None
+    if width and data.draw(st.booleans()):
+        chosen = np.random.default_rng(seed).integers(0, width, data.draw(st.integers(0, 700)))
+    expected = np.ones((rows, kinds + 2), np.int32)
+    bp.count_values_numpy(view, expected, chosen)
+    counts = np.ones((rows, kinds + 2), np.int32)
+    bp.count_values(view, counts, chosen)
+    np.testing.assert_array_equal(counts, expected)
+
+
+@pytest.mark.parametrize("at", [0, 3, 17])
+def test_rows_are_copied_like_numpy_does(at):
+    """Bytes to a place in a strided view."""
+    source = np.arange(40, dtype=np.uint8)
+    out, expected = np.zeros((10, 9), np.uint8), np.zeros((10, 9), np.uint8)
+    bp.copy_rows(source, out[:, :6], at)
+    bp.copy_rows_numpy(source, expected[:, :6], at)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_sizes_that_do_not_fit_are_refused():
+    """A kernel that trusted its caller would write beyond its arrays."""
+    planes, out = np.zeros(64, np.uint8), np.zeros((4, 16), np.uint8)
+    counts = np.zeros((4, 4), np.int32)
+    for arguments in [
+        (planes, 0, 0, 64, out, 0),
+        (planes, 64, 0, 65, out, 0),
+        (planes, 64, -1, 8, out, 0),
+        (planes, 64, 9, 8, out, 0),
+        (planes, 64, 0, 64, out, 1),
+        (planes, 64, 0, 64, out, -1),
+        (planes, 64, 0, 32, out[:, ::2], 0),
+    ]:
+        with pytest.raises(ValueError, match=REFUSAL):
+            bp.unshuffle(*arguments)
+    with pytest.raises(ValueError, match=REFUSAL):
+        bp.copy_rows(planes, out, 1)
+    for arguments in [
+        (planes, 0, 0, 16, 16, counts),
+        (planes, 64, 0, 0, 0, counts),
+        (planes, 64, 0, 16, 0, counts),
+        (planes, 64, 0, 16, 17, counts),
+        (planes, 64, 0, 16, 16, counts[:, :1].copy()),
+        (planes, 64, 0, 16, 16, np.zeros((4, 257), np.int32)),
+    ]:
+        with pytest.raises(ValueError, match=REFUSAL):
+            bp.count_planes(*arguments)
+    for arguments in [
+        (out, counts[:3], None),
+        (out, counts, np.array([16])),
+        (out, counts, np.array([-1])),
+        (out[:, ::2], counts, None),
+    ]:
+        with pytest.raises(ValueError, match=REFUSAL):
+            bp.count_values(*arguments)
