@@ -65,7 +65,7 @@ class Strings:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Strings]) -> Strings:
-        """`parts`, which are at least one and agree in all axes but the first, one after the other along axis 0."""
+        """`parts`, at least one, one after the other along axis 0; they agree in the other axes."""
         if len(parts) == 1:
             return parts[0]
         if len({part.shape[1:] for part in parts}) != 1:
@@ -102,7 +102,7 @@ class Strings:
         return Strings(self.data, offsets, (stop - start, *self.shape[1:]))
 
     def take(self, rows: npt.NDArray[np.integer[Any] | np.bool_]) -> Strings:
-        """Those rows of axis 0, by number (may repeat, not negative) or by a mask (bool, (rows,)), in new memory."""
+        """Those rows of axis 0, by number (may repeat, not negative) or mask (bool, (rows,)); a copy."""
         if rows.dtype.kind == "b":
             if len(rows) != self.shape[0]:
                 raise IndexError(f"a mask of {len(rows)} for {self.shape[0]} rows")

@@ -1,8 +1,8 @@
-"""A catalogue of arrays, made by zarr-python: every format, codec, type, fill value, layout and shape that is read.
+"""A catalogue of arrays that zarr-python makes: every format, codec, type, fill value and shape.
 
-`CASES` are values with a name; `build(case, store)` writes one. Tests compare our decoding with zarr-python's,
-block by block, over all of them. zarr-python warns about types and codecs that are not in the v3 specification;
-that is none of our business, so `build` and `expected_block` silence it.
+`CASES` are values with a name; `build(case, store)` writes one. Tests compare our decoding with that of
+zarr-python, block by block, over all of them. zarr-python warns about what is not in the v3 specification; that is none of
+our business, so `build` and `expected_block` silence it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _numbers(dtype: Any) -> Callable[[tuple[int, ...]], np.ndarray]:
 
 
 def _words(shape: tuple[int, ...]) -> np.ndarray:
-    """Text of all lengths: the empty string, every width of UTF-8, a NUL, VCF's marks for missing and fill."""
+    """Text of all lengths: the empty string, every width of UTF-8, a NUL, VCF's marks for missing."""
     words = ["", ".", "A", "rs123", "é", "→", "𝄞", "a\0b", "N" * 300, "chr22"]
     return np.array([words[i % len(words)] for i in range(math.prod(shape))], "T").reshape(shape)
 

@@ -172,7 +172,7 @@ def from_ucs4_numpy(values: npt.NDArray[np.str_]) -> Pair:
 
 
 def from_fixed_bytes(values: npt.NDArray[np.bytes_]) -> Pair:
-    """Data and offsets of fixed-width bytes (`S`, (n,)), without the NULs that pad them; any bytes, UTF-8 or not."""
+    """Data and offsets of fixed-width bytes (`S`, (n,)), without the NULs that pad them; UTF-8 or not."""
     cells = _cells(values, np.uint8)
     offsets = np.empty(len(cells) + 1, np.int64)
     _native.fixed_offsets(cells, offsets)
