@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -58,17 +59,21 @@ class _Work(Protocol):
 class BatchIterator(Generic[T]):
     """Results in order. `close`, leaving the `with` block, and dropping it cancel what is in flight.
 
-    An error comes once, as itself, after the results before it.
+    An error comes once, as itself, after the results before it. Nothing is read before the first `next`.
     """
 
-    def __init__(self, stream: _Stream[T] | None, work: _Work | None) -> None:
-        self._stream = stream
-        self._work = work
+    def __init__(self, begin: Callable[[], tuple[_Stream[T], _Work]] | None) -> None:
+        self._begin = begin
+        self._stream: _Stream[T] | None = None
+        self._work: _Work | None = None
 
     def __iter__(self) -> BatchIterator[T]:
         return self
 
     def __next__(self) -> T:
+        if self._begin is not None:
+            begin, self._begin = self._begin, None
+            self._stream, self._work = begin()
         if self._stream is None:
             raise StopIteration
         return self._stream.__next__()
@@ -81,6 +86,7 @@ class BatchIterator(Generic[T]):
 
     def close(self) -> None:
         """Cancel what is in flight. Idempotent; may be called by any thread."""
+        self._begin = None
         if self._stream is not None:
             self._stream.close()
 

@@ -13,21 +13,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from vczero.chunks.runtime import Runtime
+from vczero.chunks.runtime import Runtime, Stream
 from vczero.chunks.stores import Backend, open_store
 from vczero.errors import OptionError, SelectionError
 from vczero.vcz.catalog import Catalog
 from vczero.vcz.iteration import BatchIterator
-from vczero.vcz.plan import Query, ScanPlan, plan
+from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_columns
+from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
 from vczero.vcz.properties import StoreProperties
+from vczero.vcz.regions import Intervals, Overlap, RegionInput, Regions, parse_regions
 from vczero.vcz.scan import BatchWork
 from vczero.vcz.schema import Batch, Column, Predicate
-from vczero.vcz.selection import SampleInput, check_indexes, select_samples
+from vczero.vcz.selection import SampleInput, check_indexes, select_samples, variant_runs
 
 __all__ = ["VczReader", "open_vcz"]
 
@@ -75,6 +77,7 @@ class VczReader(StoreProperties):
             self._runtime.close()
             raise
         self._query = Query()
+        self._last_located: tuple[tuple[object, ...], Int64s] | None = None
 
     def __enter__(self) -> VczReader:
         return self
@@ -134,6 +137,55 @@ class VczReader(StoreProperties):
         """
         self._query = replace(self._query, samples=check_indexes(indexes, self._names("sample_id")))
 
+    def set_regions(self, regions: RegionInput | None, *, overlap: Overlap = "record") -> None:
+        """Select records that overlap regions, contigs in the order named, each record once; None: all.
+
+        Args:
+            regions: as `-r` takes them (`chr1:100-200,chr2`), the path of a file as for `-R`, or a list of
+                such texts or of tuples (contig, first, last). Positions are 1-based and closed.
+            overlap: what of a record has to overlap: its "record" (span on the reference), "pos", or
+                "variant" (the part of the span in which alleles differ).
+
+        Raises:
+            SelectionError: a region is malformed, a file cannot be read, or `set_variants` is in force.
+        """
+        parsed = None if regions is None else self._parsed(regions, "regions", complement=False)
+        self._query = replace(self._query, regions=parsed, regions_overlap=_checked(overlap))
+
+    def set_targets(
+        self, targets: RegionInput | None, *, complement: bool = False, overlap: Overlap = "pos"
+    ) -> None:
+        """Select records whose position lies in targets, in the store's order; None: all.
+
+        Args:
+            targets: as for `set_regions`; `^` before text, or `complement`, selects the rest.
+            overlap: as for `set_regions`.
+
+        Raises:
+            SelectionError: as `set_regions`.
+        """
+        parsed = None if targets is None else self._parsed(targets, "targets", complement=complement)
+        self._query = replace(self._query, targets=parsed, targets_overlap=_checked(overlap))
+
+    def set_variants(self, variants: slice | Sequence[int] | npt.NDArray[Any] | None) -> None:
+        """Select variants by their numbers in the store, ascending, or by a slice; None: all.
+
+        Raises:
+            SelectionError: the numbers do not ascend, one is out of range, or regions or targets are set.
+        """
+        runs = None if variants is None else variant_runs(variants, self.num_variants)
+        if runs is not None and (self._query.regions is not None or self._query.targets is not None):
+            raise SelectionError("variants cannot be selected by number and by regions or targets at once")
+        self._query = replace(self._query, variants=runs)
+
+    def _parsed(self, value: RegionInput, what: str, *, complement: bool) -> Regions:
+        if self._query.variants is not None:
+            raise SelectionError("variants cannot be selected by number and by regions or targets at once")
+        regions = parse_regions(value, what=what, complement=complement, contigs=self._contig_names)
+        if what == "regions" and regions.complement:
+            raise SelectionError("regions have no complement; use targets")
+        return regions
+
     def set_variant_filter(self, predicate: Predicate | None) -> None:
         """Let only those variants through that pass; None: all."""
         self._query = replace(self._query, predicate=predicate)
@@ -164,10 +216,15 @@ class VczReader(StoreProperties):
         query = self._query
         names = self._fields(fields)
         if not names:
-            return BatchIterator(None, None)
-        scan, static = self._plan(query, names)
-        work = BatchWork(scan, fields=names, predicate=query.predicate, static=static, function=function)
-        return BatchIterator(self._runtime.run(scan.steps(start), work), work)
+            return BatchIterator(None)
+        arrays = self._catalog.arrays([*names, *_tested(query)])
+
+        def begin() -> tuple[Stream[T], BatchWork[T]]:
+            scan, static = self._plan(query, names, arrays)
+            work = BatchWork(scan, fields=names, predicate=query.predicate, static=static, function=function)
+            return self._runtime.run(scan.steps(start), work), work
+
+        return BatchIterator(begin)
 
     def variants(self, fields: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """A dict for each variant: field name to scalar, or array where the field has more axes.
@@ -185,11 +242,10 @@ class VczReader(StoreProperties):
             raise SelectionError(f"fields must be a list of names, not the text {fields!r}")
         return tuple(dict.fromkeys(fields))
 
-    def _plan(self, query: Query, names: Sequence[str]) -> tuple[ScanPlan, dict[str, Column]]:
+    def _plan(
+        self, query: Query, names: Sequence[str], arrays: Mapping[str, StoredArray]
+    ) -> tuple[ScanPlan, dict[str, Column]]:
         """The plan for a query, and the columns that have no variants axis."""
-        predicate = query.predicate
-        tested = sorted(predicate.columns) if predicate is not None else []
-        arrays = self._catalog.arrays([*names, *tested])
         samples = query.samples
         tested_samples = None
         if any(array.has_samples_axis for array in arrays.values()):
@@ -202,19 +258,68 @@ class VczReader(StoreProperties):
             arrays,
             num_variants=self.num_variants,
             fields=[name for name in names if name not in static],
-            tested=None if predicate is None else tested,
+            tested=None if query.predicate is None else _tested(query),
             samples=samples,
             tested_samples=tested_samples,
-            variants=query.variants,
-            step_rows=self._catalog.meta("variant_position").chunk_shape[0],
+            variants=self._located(query),
+            step_rows=self._chunk_rows,
         )
         return scan, static
+
+    @property
+    def _chunk_rows(self) -> int:
+        """The chunk length of positions."""
+        return self._catalog.meta("variant_position").chunk_shape[0]
+
+    def _located(self, query: Query) -> Int64s | None:
+        """The runs of variants that a query's regions, targets or indexes select; None: all."""
+        if query.regions is None and query.targets is None:
+            return query.variants
+        key = (query.regions, query.targets, query.regions_overlap, query.targets_overlap)
+        if self._last_located is None or self._last_located[0] != key:
+            self._last_located = (key, self._locate(query))
+        return self._last_located[1]
+
+    def _locate(self, query: Query) -> Int64s:
+        tests: list[tuple[Intervals, Overlap]] = []
+        order = None
+        if query.regions is not None:
+            intervals = Intervals.resolve(query.regions, self._contig_names)
+            order = intervals.contig_order
+            tests.append((intervals, query.regions_overlap))
+        if query.targets is not None:
+            tests.append((Intervals.resolve(query.targets, self._contig_names), query.targets_overlap))
+        if any(not len(intervals.starts) and not intervals.complement for intervals, _ in tests):
+            return np.empty((0, 2), np.int64)
+        runs = None
+        if self.region_index is not None:
+            runs = candidate_runs(
+                self.region_index, chunk_rows=self._chunk_rows, num_variants=self.num_variants, tests=tests
+            )
+        spans = span_columns(self._catalog.has, [overlap for _, overlap in tests])
+        test = RegionTest(tests, spans)
+        arrays = self._catalog.arrays(test.columns)
+        fields = ["variant_contig"]
+        scan = plan(
+            arrays, num_variants=self.num_variants, fields=fields, tested=sorted(test.columns), variants=runs
+        )
+        work = BatchWork(scan, fields=fields, predicate=test, static={}, function=hits)
+        return joined(list(self._runtime.run(scan.steps(), work)), order)
+
+
+def _tested(query: Query) -> list[str]:
+    """The columns that a query's predicate reads."""
+    return [] if query.predicate is None else sorted(query.predicate.columns)
 
 
 def open_vcz(
     source: str | os.PathLike[str] | Any,
     *,
     samples: SampleInput | None = None,
+    regions: RegionInput | None = None,
+    targets: RegionInput | None = None,
+    variants: slice | Sequence[int] | npt.NDArray[Any] | None = None,
+    variant_filter: Predicate | None = None,
     io_concurrency: int = 32,
     decode_threads: int | None = None,
     readahead_bytes: int = 256 * 2**20,
@@ -235,12 +340,21 @@ def open_vcz(
         storage_options=storage_options,
     )
     try:
-        if samples is not None:
-            reader.set_samples(samples)
+        reader.set_samples(samples)
+        reader.set_regions(regions)
+        reader.set_targets(targets)
+        reader.set_variants(variants)
+        reader.set_variant_filter(variant_filter)
     except BaseException:
         reader.close()
         raise
     return reader
+
+
+def _checked(overlap: Overlap) -> Overlap:
+    if overlap not in get_args(Overlap):
+        raise OptionError(f"overlap is {overlap!r}; it must be one of {', '.join(get_args(Overlap))}")
+    return overlap
 
 
 def _itself(batch: Batch) -> Batch:

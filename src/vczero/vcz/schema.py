@@ -17,10 +17,10 @@ from vczero.errors import FieldNotFoundError
 from vczero.strings import Strings
 
 __all__ = [
+    "FIXED_FIELDS",
     "Batch",
     "Category",
     "Column",
-    "FIXED_FIELDS",
     "FieldInfo",
     "Metadata",
     "Predicate",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vczero.errors import SelectionError
 
-__all__ = ["SampleInput", "check_indexes", "read_samples", "real_samples", "select_samples"]
+__all__ = ["SampleInput", "check_indexes", "read_samples", "real_samples", "select_samples", "variant_runs"]
 
 SampleInput: TypeAlias = "str | os.PathLike[str] | Sequence[str]"
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -126,3 +126,34 @@ def check_indexes(indexes: Any, sample_ids: Sequence[str]) -> Int64s:
     if counts.max() > 1:
         raise SelectionError(f"sample indexes: {values[counts > 1][0]} is given twice")
     return result
+
+
+def variant_runs(variants: Any, num_variants: int) -> Int64s:
+    """int64, (runs, 2): runs [first, end) of variants selected by a slice or by ascending numbers.
+
+    Raises:
+        SelectionError: numbers do not ascend, or one is out of range.
+    """
+    if isinstance(variants, slice):
+        start, stop, step = variants.indices(num_variants)
+        if step == 1:
+            return np.array([(start, max(start, stop))], np.int64)
+        if step < 0:
+            raise SelectionError("variants: a slice must ascend")
+        variants = np.arange(start, stop, step)
+    array = np.asarray(variants)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise SelectionError(f"variants: expected a slice or a list of integers, not {variants!r:.80}")
+    numbers = array.astype(np.int64)
+    if not numbers.size:
+        return np.empty((0, 2), np.int64)
+    steps = np.diff(numbers)
+    if (steps <= 0).any():
+        at = int(np.flatnonzero(steps <= 0)[0])
+        raise SelectionError(f"variants: {numbers[at + 1]} comes after {numbers[at]}; numbers must ascend")
+    if numbers[0] < 0 or numbers[-1] >= num_variants:
+        wrong = numbers[0] if numbers[0] < 0 else numbers[-1]
+        raise SelectionError(f"variants: {wrong} is not in 0..{num_variants - 1}")
+    first = numbers[np.concatenate(([True], steps != 1))]
+    last = numbers[np.concatenate((steps != 1, [True]))]
+    return np.stack((first, last + 1), axis=1)
