@@ -1,11 +1,13 @@
-"""An HTTP server on loopback, on a thread of its own: objects from a mapping, byte ranges, and faults on demand.
+"""An HTTP server on loopback, on a thread of its own: objects from a mapping, byte ranges, and faults on
+demand.
 
     with HttpServer({"a/0": b"..."}) as server:
         server.fault("a/0", "503", "reset")      # the next two requests for a/0; the third is answered
         server.fault("a/1", "truncate", every=True)
-        server.url, server.log
+        server.url, server.log          # (method, key, Range header) of each request
 
-Faults: a status such as "503"; "reset" (the connection breaks before the answer), "truncate" (in the middle of the body),
+Faults: a status such as "503"; "reset" (the connection breaks before the answer), "truncate" (in the middle
+    of the body),
 "short" (the whole answer is well-formed, but has a byte less than asked for), "whole" (the range is ignored),
 "hang" (no answer until the server is closed).
 """
@@ -23,7 +25,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class HttpServer:
     def __init__(self, objects: Mapping[str, bytes]) -> None:
         self.objects = dict(objects)
-        self.log: list[tuple[str, str | None]] = []
+        self.log: list[tuple[str, str, str | None]] = []
         self._faults: dict[str, list[str]] = {}
         self._standing: dict[str, str] = {}
         self._closing = threading.Event()
@@ -36,7 +38,9 @@ class HttpServer:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def fault(self, key: str, *kinds: str, every: bool = False) -> None:
-        """The next requests for `key` ("*": any key) meet these faults, one each; with `every`, all of them for ever."""
+        """The next requests for `key` ("*": any key) meet these faults, one each; with `every`, all of them
+        for ever.
+        """
         if every:
             (self._standing[key],) = kinds
         else:
@@ -83,7 +87,7 @@ def _handler_of(server: HttpServer) -> type[BaseHTTPRequestHandler]:
         def _answer(self, *, with_body: bool) -> None:
             key = self.path.partition("?")[0].lstrip("/")
             wanted = self.headers.get("Range")
-            server.log.append((key, wanted))
+            server.log.append((self.command, key, wanted))
             fault = server.next_fault(key)
             data = server.objects.get(key)
             if fault == "hang":
@@ -104,11 +108,21 @@ def _handler_of(server: HttpServer) -> type[BaseHTTPRequestHandler]:
             status, body, headers = _select(data, None if fault == "whole" else wanted)
             if fault == "short":
                 body = body[:-1]
-            self._send(status, body, headers, with_body=with_body, sent=len(body) // 2 if fault == "truncate" else None)
+            self._send(
+                status,
+                body,
+                headers,
+                with_body=with_body,
+                sent=len(body) // 2 if fault == "truncate" else None,
+            )
 
         def _send(self, status, body, headers, *, with_body, sent=None) -> None:
             self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), "Accept-Ranges": "bytes", **headers}.items():
+            for name, value in {
+                "Content-Length": str(len(body)),
+                "Accept-Ranges": "bytes",
+                **headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             if with_body:

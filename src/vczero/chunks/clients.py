@@ -16,7 +16,7 @@ from vczero.chunks.secrets import redact
 from vczero.chunks.stores import Buffer, ByteRange, check_key, clamp_range
 from vczero.errors import StoreError
 
-__all__ = ["Client", "RemoteStore", "WrongLength"]
+__all__ = ["Client", "Refused", "RemoteStore", "WrongLength"]
 
 
 T = TypeVar("T")
@@ -24,6 +24,10 @@ T = TypeVar("T")
 
 class WrongLength(Exception):  # noqa: N818
     """The answer has fewer bytes, or more, than the request asked for."""
+
+
+class Refused(Exception):  # noqa: N818
+    """The server cannot do what was asked; the text says what. Not tried again."""
 
 
 class Client(Protocol):
@@ -130,9 +134,7 @@ class RemoteStore:
         try:
             return await with_retries(call, policy=self._policy, transient=self._is_transient)
         except Exception as error:
-            if isinstance(error, StoreError):
-                raise
-            reason = str(error) if isinstance(error, WrongLength) else self._client.explain(error)
+            reason = str(error) if isinstance(error, WrongLength | Refused) else self._client.explain(error)
             message = f"{self.name}: cannot read {key}: {redact(' '.join(reason.split()))}"
             raise StoreError(message, store=self.name, key=key) from error
 

@@ -28,7 +28,8 @@ class RetryPolicy:
     longest_seconds: float = 10.0
 
     def wait_seconds(self, failures: int, chance: float) -> float | None:
-        """How long to wait after so many failures (at least 1), from half to all of the longest wait as `chance` in [0, 1) has it.
+        """How long to wait after so many failures (at least 1), from half to all of the longest wait as
+        `chance` in [0, 1) has it.
 
         `None`: give up.
 

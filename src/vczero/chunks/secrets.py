@@ -16,7 +16,7 @@ _SECRET_NAME: Final = re.compile(
 )
 _ASSIGNED: Final = re.compile(
     r"""(?P<name>["']?[\w.-]*(?:secret|token|passw|credential|signature|authorization|access_key|account_key|api_key)[\w.-]*["']?)"""
-    r"""(?P<by>\s*[=:]\s*)(?P<value>(?:bearer|basic)\s+\S+|"[^"]*"|'[^']*'|[^\s,;)}\]]+)""",
+    r"""(?P<by>\s*[=:]\s*)(?P<value>(?:bearer|basic)\s+\S+|"[^"]*"|'[^']*'|[^\s,;)}\]&]+)""",
     re.IGNORECASE,
 )
 

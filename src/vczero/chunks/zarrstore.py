@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from zarr.abc.store import RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import LocalStore as ZarrLocalStore
+from zarr.storage import ObjectStore as ZarrObjectStore
 from zarr.storage import ZipStore as ZarrZipStore
 
 from vczero.chunks.secrets import redact
@@ -32,6 +33,10 @@ def store_from_zarr(store: ZarrStore) -> AnyStore:
         return LocalStore(store.root)
     if type(store) is ZarrZipStore and store.read_only:
         return ZipStore(store.path)
+    if isinstance(store, ZarrObjectStore):
+        from vczero.chunks.objectstores import store_of_obstore
+
+        return store_of_obstore(store.store, str(store))
     if hasattr(store, "get_sync"):
         return SyncZarrStore(store)
     return AsyncZarrStore(store)
@@ -57,8 +62,8 @@ def _bytes(found: Any, byte_range: ByteRange | None = None) -> memoryview:
 class _ZarrStore:
     """What the two adapters share."""
 
-    def __init__(self, store: ZarrStore) -> None:
-        self.name = redact(str(store))
+    def __init__(self, store: ZarrStore, *, name: str | None = None) -> None:
+        self.name = redact(name or str(store))
         self._store = cast(Any, store)
         self._prototype = default_buffer_prototype()
 
