@@ -15,7 +15,7 @@ import click
 
 import vczero
 from vczero.cli.options import output_option, reading_options, store_argument
-from vczero.cli.output import open_output
+from vczero.cli.output import ClosedPipeError, open_output
 from vczero.errors import ExpressionError, OptionError, VczeroError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "main"]
 
+_USAGE = 2
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _SETTINGS = {"help_option_names": ["--help"], "max_content_width": 100}
@@ -201,33 +202,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
+    if "_VCZERO_COMPLETE" in os.environ:
+        cli.main(prog_name="vczero")
     try:
-        code = cli.main(None if arguments is None else list(arguments), "vczero", standalone_mode=False)
+        # What `cli.main` does beyond these lines is to report errors and interrupts in a way of its own.
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        with cli.make_context("vczero", given) as context:
+            cli.invoke(context)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         _complain(error.format_message())
-        return 2
+        return _USAGE
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "vczero"
         _complain(f"vczero: error: {error.format_message().rstrip('.')} (see {command} --help)")
-        return 2
-    except (KeyboardInterrupt, click.Abort):
+        return _USAGE
+    except KeyboardInterrupt:
         _complain("vczero: error: interrupted")
         return _INTERRUPTED
-    except BrokenPipeError:
+    except (ClosedPipeError, BrokenPipeError):
         # What Python still holds for standard output has nowhere to go; without this it would say so at exit.
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
-    except OptionError as error:
-        _complain(f"vczero: error: {error}")
-        return 2
     except VczeroError as error:
         _complain(f"vczero: error: {error}")
         if isinstance(error, ExpressionError) and error.text is not None and error.position is not None:
             _complain(f"  {_visible(error.text)}\n  {' ' * len(_visible(error.text[: error.position]))}^")
-        return 1
+        return _USAGE if isinstance(error, OptionError) else 1
 
 
 def _visible(text: str) -> str:

@@ -13,9 +13,13 @@ from vczero.errors import OutputError
 if TYPE_CHECKING:
     from vczero.formats.encoder import Buffer
 
-__all__ = ["DescriptorSink", "open_output"]
+__all__ = ["ClosedPipeError", "DescriptorSink", "open_output"]
 
 STDOUT = 1
+
+
+class ClosedPipeError(Exception):
+    """Whoever read the output has stopped: no error, but the end."""
 
 
 class DescriptorSink:
@@ -34,7 +38,7 @@ class DescriptorSink:
         """Write what goes in one call, perhaps nothing, and return how many bytes that was.
 
         Raises:
-            BrokenPipeError: nobody reads any more.
+            ClosedPipeError: nobody reads any more.
             OutputError: anything else that is wrong, such as a full disk.
         """
         try:
@@ -44,8 +48,8 @@ class DescriptorSink:
 
             select.select([], [self._descriptor], [])
             return 0
-        except BrokenPipeError:
-            raise
+        except BrokenPipeError as error:
+            raise ClosedPipeError from error
         except OSError as error:
             raise OutputError(f"cannot write {self._name}: {error.strerror}") from error
 

@@ -88,11 +88,12 @@ def parse(text: str) -> tuple[Part, ...]:
 
 
 def has_newline(parts: tuple[Part, ...]) -> bool:
-    """Whether the text of the parts, those in brackets included, has a line end."""
+    """Whether the parts, those in brackets included, write a line end."""
     for part in parts:
         inner = part.parts if isinstance(part, Group) else (part,)
-        if any(isinstance(item, Text) and "\n" in item.text for item in inner):
-            return True
+        for item in inner:
+            if "\n" in item.text if isinstance(item, Text) else item.name == "LINE":
+                return True
     return False
 
 

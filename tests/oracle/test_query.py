@@ -1,0 +1,113 @@
+"""`vczero query` against `bcftools query` of the VCF that a store was made from: equal to the byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.command import output
+from support.vcf_records import bcftools
+
+pytestmark = pytest.mark.oracle("bcftools")
+
+ANY_STORE = [
+    r"%CHROM\t%POS\t%ID\t%REF\t%ALT\t%QUAL\t%FILTER\n",
+    r"%POS0 %END %END0 %FIRST_ALT %ALT{0} %ALT{1} %ALT{7}\n",
+    r"[%SAMPLE,]\n",
+    r"%POS[ %SAMPLE=%POS:%REF]\n",
+    r"\t%CHROM{1} %QUAL{0}\q\n",
+    r"same for all\n",
+]
+EXAMPLE = [
+    r"%1000G %AA %AC %AF %AN %BIAS %CIPOS %CSQ %DB %DIST %DP %DPR %END %FLANK %GENE %KIND %MQ %MQ0 %NS\n",
+    r"%PUBS %SVTYPE %odds_raw %INFO/DP %INFO/1000G %INFO/odds_raw\n",
+    r"%AC{0} %AC{1} %AF{1} %DPR{2} %odds_raw{5} %DIST{9} %AN{3}\n",
+    r"[%AD %BASE %CN %DP %DS %EC %ENDS %FT %GL %GP %GQ %HQ %LAGS %PL %PS %TAGS ]\n",
+    r"[%AD{0} %AD{1} %HQ{1} %GL{2};]\n",
+    r"%CHROM:%POS[\t%GT]\n",
+    r"[%SAMPLE;%GT;%DP;%INFO/DP;%DB\n]",
+    r"[%GT %AF ]\n",
+]
+SHARED = {
+    "sample": [
+        r"%NS %DP %AF %DB %H2 %AA %AC %AN\n",
+        r"[%GT:%GQ %DP;|]\n",
+        r"%CHROM[\t%GT]\n",
+        r"[%SAMPLE %GT\n]",
+        r"[%HQ{1},%HQ{0} %INFO/DP %AF]\n",
+    ],
+    "chr22": [
+        r"[%GT %AD %PL %AB %PGT %PID %SB %RGQ]\n",
+        r"%AC %AF %MQ0 %MQ %FS %INFO/MQ0 %VQSLOD %culprit %NEGATIVE_TRAIN_SITE\n",
+        r"[%MQ0,%MIN_DP ]\n",
+        r"[ %AD{0} %AD{1} %PL{2}]\n",
+        r"%AC{0} %AC{1}\n",
+    ],
+}
+
+
+def agree(query_format: str, store: Path, vcf: Path) -> None:
+    """Both programs print the same."""
+    assert output("query", "-f", query_format, store) == bcftools("query", "-f", query_format, vcf)
+
+
+@pytest.mark.parametrize("query_format", ANY_STORE + EXAMPLE)
+def test_example(query_format: str, example_store: Path, example_vcf: Path) -> None:
+    """Every kind of field on the bundled store."""
+    agree(query_format, example_store, example_vcf)
+
+
+@pytest.mark.parametrize("name", ["sample", "chr22", "field_type_combos"])
+@pytest.mark.parametrize("query_format", ANY_STORE)
+def test_columns_of_shared_data(query_format: str, name: str, shared_data: Path) -> None:
+    """The columns that every VCF has."""
+    agree(query_format, shared_data / f"{name}.vcz.zip", shared_data / f"{name}.vcf.gz")
+
+
+@pytest.mark.parametrize(
+    ("name", "query_format"), [(name, item) for name, items in SHARED.items() for item in items]
+)
+def test_tags_of_shared_data(query_format: str, name: str, shared_data: Path) -> None:
+    """Tags of INFO and FORMAT, among them one that ends in a digit (%INFO/MQ0)."""
+    agree(query_format, shared_data / f"{name}.vcz.zip", shared_data / f"{name}.vcf.gz")
+
+
+def test_line_info_and_format_columns(example_store: Path, example_vcf: Path) -> None:
+    """%LINE is a line of `view` with its end; %INFO and %FORMAT are its columns."""
+    whole = output("view", "-H", example_store)
+    assert output("query", "-f", "%LINE", example_store) == whole
+    rows = [line.split("\t", 8) for line in whole.splitlines()]
+    parts = output("query", "-f", r"%INFO\t%FORMAT\n", example_store).splitlines()
+    assert parts == [f"{row[7]}\t{row[8]}" for row in rows]
+
+
+def test_samples_and_records(example_store: Path, example_vcf: Path) -> None:
+    """`query -l` and `index -n`, `-s`."""
+    assert output("query", "-l", example_store) == bcftools("query", "-l", example_vcf)
+    assert output("index", "-n", example_store) == bcftools("index", "-n", example_vcf)
+    assert output("index", "-s", example_store) == bcftools("index", "-s", example_vcf)
+
+
+def test_floats_in_plenty(tmp_path: Path) -> None:
+    """Six digits of every size of float32, ties among them, as bcftools writes them."""
+    import numpy as np
+
+    from vczero.kernels import text
+
+    rng = np.random.default_rng(7)
+    values = np.concatenate(
+        [
+            rng.integers(0, 2**32, 20_000, dtype=np.uint64).astype("u4").view("f4"),
+            (rng.random(20_000) * 10.0 ** rng.integers(-6, 8, 20_000)).astype("f4"),
+            (rng.integers(0, 2**24, 20_000) / 2.0 ** rng.integers(0, 24, 20_000)).astype("f4"),
+        ]
+    )
+    values = values[np.isfinite(values)]
+    header = '##fileformat=VCFv4.2\n##contig=<ID=1>\n##INFO=<ID=F,Number=1,Type=Float,Description="">\n'
+    header += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    lines = (f"1\t{k + 1}\t.\tA\t.\t.\t.\tF={float(v):.17g}\n" for k, v in enumerate(values))
+    (tmp_path / "floats.vcf").write_text(header + "".join(lines))
+    theirs = bcftools("query", "-f", r"%F\n", tmp_path / "floats.vcf")
+    ours = b"".join(text.lines([text.Values(values), text.Literal(b"\n")], len(values))).decode()
+    assert ours == theirs

@@ -1,0 +1,62 @@
+"""`vczero view` against `bcftools view` of the VCF that a store was made from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from support.command import output
+from support.vcf_records import bcftools, header_lines, records
+
+pytestmark = pytest.mark.oracle("bcftools")
+
+SHARED = ["sample.vcz", "sample.vcz3", "field_type_combos.vcz", "chr22.vcz"]
+
+
+@pytest.fixture(params=["example", *SHARED])
+def pair(request: pytest.FixtureRequest) -> tuple[Path, Path]:
+    """A store and its VCF."""
+    if request.param == "example":
+        return request.getfixturevalue("example_store"), request.getfixturevalue("example_vcf")
+    folder = request.getfixturevalue("shared_data")
+    name = request.param.partition(".")[0]
+    return folder / f"{request.param}.zip", folder / f"{name}.vcf.gz"
+
+
+def without_fixed_number(lines: set[str]) -> set[tuple[str, ...]]:
+    """Header lines with their members in any order, Numbers above 1 as "." (a store does not keep them)."""
+    return {tuple(sorted(re.sub(r"Number=([2-9]|\d\d+)", "Number=.", line).split(","))) for line in lines}
+
+
+def test_every_record(pair: tuple[Path, Path]) -> None:
+    """Record by record, field by field, numbers as numbers."""
+    store, vcf = pair
+    assert records(output("view", store)) == records(bcftools("view", vcf))
+
+
+def test_the_header(pair: tuple[Path, Path]) -> None:
+    """The first line, the samples, and every line that a store keeps."""
+    store, vcf = pair
+    ours, theirs = output("view", "-h", store), bcftools("view", "-h", vcf)
+    assert ours.splitlines()[0] == theirs.splitlines()[0]
+    assert ours.splitlines()[-1] == theirs.splitlines()[-1]
+    assert without_fixed_number(header_lines(ours)) == without_fixed_number(header_lines(theirs))
+
+
+def test_bcftools_reads_it(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """What we write, bcftools writes again unchanged: it is VCF, and canonical."""
+    store, _ = pair
+    (tmp_path / "ours.vcf").write_text(output("view", "--no-version", store))
+    theirs = bcftools("view", "--no-version", tmp_path / "ours.vcf")
+    assert theirs.splitlines() == (tmp_path / "ours.vcf").read_text().splitlines()
+
+
+@pytest.mark.parametrize("option", ["-H", "-G", "-h"])
+def test_parts_of_the_output(pair: tuple[Path, Path], option: str) -> None:
+    """Without header, without genotypes, or the header alone."""
+    store, vcf = pair
+    ours, theirs = output("view", option, store), bcftools("view", option, vcf)
+    assert ours.startswith("#") == theirs.startswith("#")
+    assert records(ours) == records(theirs)
