@@ -192,3 +192,21 @@ def test_importing_vczero_is_cheap() -> None:
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "vczero" in loaded
     assert not loaded & {"zarr", "pandas", "asyncio", "numcodecs", "click", "fsspec", "obstore", "icechunk"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["query", "-f", "%POS\\n", "{store}"], ["view", "{store}"]]
+)
+def test_the_command_line_on_a_local_store_loads_nothing_slow(
+    arguments: list[str], example_store: Path
+) -> None:
+    """zarr-python, pandas or an event loop would cost more than the whole of a small query."""
+    argv = [argument.format(store=example_store) for argument in arguments]
+    code = (
+        "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
+        "from vczero.cli.commands import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stderr.split()}
+    assert "click" in loaded
+    assert not loaded & {"zarr", "pandas", "asyncio", "anyio", "fsspec", "obstore", "icechunk", "pyparsing"}
