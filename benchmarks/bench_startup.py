@@ -30,7 +30,6 @@ def main() -> None:
         "Whole processes on the bundled example store (437 records, 25 samples). The commands do different "
         "things: exit statuses are checked, answers not.",
     )
-    # The commands do different things: there are no answers to compare, only exit statuses.
     result = report.add(compare("from the shell", ways, same=lambda left, right: True))
     numpy = "python -c 'import numpy'"
     report.goal(

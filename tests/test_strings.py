@@ -57,7 +57,7 @@ def test_what_is_not_text(values: Any) -> None:
 def test_text_that_utf8_cannot_hold() -> None:
     """An unpaired surrogate is a ValueError."""
     for values in (["\ud800"], np.array(["\ud800"], "U1")):
-        with pytest.raises(ValueError, match="surrogates|Unicode"):
+        with pytest.raises(ValueError, match=r"surrogates|Unicode"):
             Strings.from_values(values)
 
 

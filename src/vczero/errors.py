@@ -14,8 +14,8 @@
     ├── OutputError (OSError)                 the output cannot be written
     └── MissingDependencyError (ImportError)  an optional package is absent: carries the pip command
 
-The stdlib parents are those that a caller would expect to catch. Messages are one line and say what is wrong, where,
-and what to do. The data they name is also on the exception as attributes.
+The stdlib parents are those that a caller would expect to catch. Messages are one line and say what is wrong,
+where, and what to do. The data they name is also on the exception as attributes.
 """
 
 from __future__ import annotations

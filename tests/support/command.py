@@ -39,7 +39,7 @@ class Done:
 
 
 def vczero(*arguments: str | Path) -> Done:
-    """The command in this process (starting another takes ten times longer): exit code, output, complaints."""
+    """The command in this process (another takes ten times longer): exit code, output, complaints."""
     complaints, printed = io.StringIO(), io.StringIO()
     with tempfile.TemporaryFile() as file:
         kept = os.dup(1)

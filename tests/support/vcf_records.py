@@ -1,7 +1,7 @@
 """VCF text as records to compare: numbers as numbers, without what the conversion to VCZ loses.
 
-What a store does not keep (bio2zarr 0.2.1) is taken out of both sides: the order of INFO and FORMAT keys and of
-filters, keys whose values are all missing, and missing values at the end of a FORMAT vector.
+What a store does not keep (bio2zarr 0.2.1) is taken out of both sides: the order of INFO and FORMAT keys and
+of filters, keys whose values are all missing, and missing values at the end of a FORMAT vector.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ def _format(keys: list[str], calls: list[list[str]], samples: Sequence[str]) -> 
     names = samples or [str(k) for k in range(len(calls))]
     for column, key in enumerate(keys):
         cells = {
-            name: call[column] if column < len(call) else "."
-            for name, call in zip(names, calls, strict=True)
+            name: call[column] if column < len(call) else "." for name, call in zip(names, calls, strict=True)
         }
         if key == "GT":
             if set("".join(cells.values())) - set("./|"):
