@@ -107,7 +107,8 @@ def parse_chain(meta: ArrayMeta) -> Chain:
         raise UnsupportedError(
             f"array {meta.name!r}: chunks of {nbytes} bytes are not supported", array=meta.name
         )
-    stored, stored_dtype = _serializer(meta, serializer)
+    filtered = any(isinstance(codec, Filter) for codec in array_codecs)
+    stored, stored_dtype = _serializer(meta, serializer, filtered=filtered)
     bytes_codecs = []
     sizes: list[int | None] = [nbytes]
     for spec in bytes_specs:
@@ -147,7 +148,7 @@ def _split(meta: ArrayMeta) -> tuple[list[CodecSpec], CodecSpec, list[CodecSpec]
 
 
 def _serializer(
-    meta: ArrayMeta, spec: CodecSpec
+    meta: ArrayMeta, spec: CodecSpec, *, filtered: bool
 ) -> tuple[Literal["bytes", "vlen-utf8", "vlen-bytes"], np.dtype[Any]]:
     name = spec.name.removeprefix("numcodecs.")
     expected = {"T": "vlen-utf8", "O": "vlen-bytes"}.get(meta.dtype.kind, "bytes")
@@ -162,7 +163,9 @@ def _serializer(
     endian = spec.configuration.get("endian")
     if endian not in ("little", "big", "stored", None):
         raise _bad(meta, f"the byte order {endian!r}")
-    if endian == "stored" or meta.dtype.byteorder == "|":
+    if filtered and endian == "big":
+        raise UnknownCodecError("bytes in another order than the filters name")
+    if endian == "stored" or filtered or meta.dtype.byteorder == "|":  # a filter names the order of its own
         return "bytes", meta.dtype
     if endian is None:
         raise _bad(meta, f"the codec bytes without a byte order for values of {meta.dtype}")

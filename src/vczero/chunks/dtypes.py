@@ -107,6 +107,8 @@ def dtype_from_v2(name: object, object_codec: str | None, *, array: str) -> np.d
         )
     elif (order == "|" and size > 1) or (unit and kind not in "mM"):
         raise _bad_dtype(name, array)
+    elif kind in "mM" and not unit:
+        raise _generic_time(array)
     return _numpy_dtype(f"{order}{kind}{size}{unit}", name, array)
 
 
@@ -147,8 +149,9 @@ def dtype_from_v3(data_type: object, *, array: str) -> np.dtype[Any]:
             or not 1 <= scale < 2**31
         ):
             raise _bad_dtype(data_type, array)
-        suffix = "" if unit == "generic" else f"[{scale}{unit.replace('μ', 'u')}]"
-        return _numpy_dtype(f"{_V3_TIME[name]}{suffix}", data_type, array)
+        if unit == "generic":
+            raise _generic_time(array)
+        return _numpy_dtype(f"{_V3_TIME[name]}[{scale}{unit.replace('μ', 'u')}]", data_type, array)
     raise UnsupportedError(f"array {array!r}: data type {name!r} is not supported", array=array, feature=name)
 
 
@@ -259,6 +262,11 @@ def _numpy_dtype(name: str, spelled: object, array: str) -> np.dtype[Any]:
         return np.dtype(name)
     except (TypeError, ValueError):
         raise _bad_dtype(spelled, array) from None
+
+
+def _generic_time(array: str) -> UnsupportedError:
+    feature = "a time without a unit"  # deprecated by NumPy 2.5
+    return UnsupportedError(f"array {array!r}: {feature} is not supported", array=array, feature=feature)
 
 
 def _bad_dtype(spelled: object, array: str) -> MetadataError:
