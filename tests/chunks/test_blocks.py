@@ -14,7 +14,7 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ZstdCode
 
 from support.catalogue import CASES, all_coords, build, expected_block, same
 from support.stores import AsyncScriptedStore, ScriptedStore
-from vczero.chunks.blocks import BlockReader, checked_rows
+from vczero.chunks.blocks import BlockReader, checked_rows, wants_part
 from vczero.chunks.stores import LocalStore, Request, run_fetch, run_fetch_async
 from vczero.errors import ChunkError, SelectionError, StoreError
 
@@ -373,3 +373,78 @@ def test_the_whole_catalogue(tmp_path, case):
         expected = expected_block(array, coords)
         assert same(found, expected), f"{coords}: {found!r} is not {expected!r}"
         assert reader.actual_chunk_shape(coords) == expected.shape
+
+
+LARGE = np.random.default_rng(5).integers(-2, 3, (2000, 8000)).astype(np.int8)
+
+
+@pytest.mark.parametrize("shards", [None, (2000, 8000)], ids=["chunks", "shards"])
+@pytest.mark.parametrize(
+    "rows", [slice(7, 8), (slice(0, 2), slice(900, 901), slice(1999, 2000)), slice(0, 1900)], ids=str
+)
+@pytest.mark.parametrize("cls", [ScriptedStore, AsyncScriptedStore])
+def test_few_rows_of_a_large_chunk_fetch_few_bytes(tmp_path, shards, rows, cls):
+    # Header and offsets, then the blocks that hold the rows, each once; the same elements as from the whole.
+    blosc = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=1, blocksize=2**18)
+    _, store, reader = scripted(
+        tmp_path, cls, data=LARGE, chunks=(2000, 8000), shards=shards, compressors=blosc
+    )
+    encoded = play(reader.requests((0, 0), rows), store)
+    runs = rows if isinstance(rows, tuple) else (rows,)
+    expected = np.concatenate([LARGE[run] for run in runs])
+    assert np.array_equal(reader.decode(encoded), expected)
+    size = len(store.objects[reader.chunk_key((0, 0))])
+    if expected.nbytes * 2 > LARGE.nbytes:
+        assert len(store.log) == (1 if shards is None else 2)
+    else:
+        assert len(store.log) == (2 if shards is None else 3)
+        assert store.bytes_sent < size / 3
+        assert encoded.nbytes < size / 3
+
+
+def play(fetch, store):
+    if store.synchronous:
+        return run_fetch(fetch, store)
+    return asyncio.run(run_fetch_async(fetch, store, asyncio.Semaphore(1)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chunk", "synchronous", "part"),
+    [
+        (10, 2**20, True, True),
+        (10, 2**20 - 1, True, False),
+        (10, 2**20, False, False),
+        (10, 2**23, False, True),
+        (2**22, 2**23, False, True),
+        (2**22 + 1, 2**23, False, False),
+        (0, 2**30, True, True),
+    ],
+)
+def test_when_a_part_is_fetched(wanted, chunk, synchronous, part):
+    # Only of large chunks, and only if half of them or less is wanted; over a network, of larger ones.
+    assert wants_part(wanted, chunk, synchronous=synchronous) is part
+
+
+@pytest.mark.parametrize("shards", [None, (2000, 8000)], ids=["chunks", "shards"])
+def test_damage_is_found_in_parts_too(tmp_path, shards):
+    # A header that lies, offsets that lead astray, an object that ends early.
+    _, store, reader = scripted(
+        tmp_path,
+        data=LARGE,
+        chunks=(2000, 8000),
+        shards=shards,
+        compressors=BloscCodec(cname="lz4", shuffle="bitshuffle", typesize=1, blocksize=2**18),
+    )
+    key = reader.chunk_key((0, 0))
+    sound = store.objects[key]
+    for damaged in (
+        sound[:4] + b"\xff\xff\xff\x7f" + sound[8:],
+        sound[:16] + b"\xff\xff\xff\x7f" + sound[20:],
+        sound[:16] + b"\0\0\0\0" + sound[20:],
+        sound[: len(sound) // 2],
+        sound[:100],
+    ):
+        store.objects[key] = damaged
+        reader = BlockReader(reader.meta, store)
+        with pytest.raises(ChunkError, match=r"^scripted: array x, chunk 0\.0 "):
+            reader.read_chunk((0, 0), (slice(0, 1), slice(1999, 2000)))

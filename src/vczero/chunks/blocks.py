@@ -35,8 +35,11 @@ __all__ = ["BlockReader", "EncodedChunk", "Rows"]
 # system call on the one hand, a round trip on the other.
 _GAP_BYTES_SYNCHRONOUS: Final = 16 * 2**10
 _GAP_BYTES_ASYNCHRONOUS: Final = 256 * 2**10
-# Of a chunk with fewer decoded bytes no part is fetched: it has one block or two.
-_WHOLE_BYTES: Final = 2**20
+# Fetching a part takes a request more than fetching the whole, first for the blocks' offsets. That pays from
+# here on, in decoded bytes: a file of less is read in no time, an object of less comes in about the time of
+# a round trip.
+_PART_OF_BYTES_SYNCHRONOUS: Final = 2**20
+_PART_OF_BYTES_ASYNCHRONOUS: Final = 8 * 2**20
 _INDEX_CACHE_BYTES: Final = 32 * 2**20
 
 
@@ -218,16 +221,22 @@ class BlockReader:
         runs = rows if isinstance(rows, tuple) else (rows,)
         wanted = width * sum(run.stop - run.start for run in runs)
         chunk_bytes = width * self.meta.chunk_shape[0]
-        if chunk_bytes < _WHOLE_BYTES or 2 * wanted > chunk_bytes:
+        if not wants_part(wanted, chunk_bytes, synchronous=self.store.synchronous):
             return []
         return [(run.start * width, run.stop * width) for run in runs]
 
     def _blocks(
-        self, coords: tuple[int, ...], key: str, spans: list[tuple[int, int]]
+        self, coords: tuple[int, ...], key: str, spans: list[tuple[int, int]], place: ByteRange | None = None
     ) -> Fetch[Buffer | SparseBlosc | None]:
+        """The Blosc blocks that hold `spans`, of a chunk that is an object or lies at a place within one."""
         chunk_bytes = (self._decoder.blosc_row_bytes or 0) * self.meta.chunk_shape[0]
+        base, size = (0, None) if place is None else place
         try:
-            return (yield from blosc_index.fetch(key, chunk_bytes, spans, request_bytes=self._gap))
+            return (
+                yield from blosc_index.fetch(
+                    key, chunk_bytes, spans, request_bytes=self._gap, base=base, size=size
+                )
+            )
         except ChunkError as error:
             raise self._chunk_error(coords, error) from error
 
@@ -246,8 +255,11 @@ class BlockReader:
                 raise self._chunk_error(coords, error) from error
             if place is not None:
                 found.append((i, place))
-        data: list[Buffer | None] = [None] * len(checked)
-        if found:
+        data: list[Buffer | SparseBlosc | None] = [None] * len(checked)
+        if len(found) == 1 and rows is not None and (spans := self._spans(rows)):
+            i, place = found[0]
+            data[i] = yield from self._blocks(checked[i], key, spans, place)
+        elif found:
             wanted = [place for _, place in found]
             merged = merge_ranges(wanted, gap=self._gap)
             reply = yield Request(key, merged.ranges)
@@ -277,6 +289,17 @@ class BlockReader:
         at = ".".join(map(str, coords))
         message = f"{self.store.name}: array {name}, chunk {at} ({key}): {error}"
         return ChunkError(message, array=name, coords=coords, key=key)
+
+
+def wants_part(wanted_bytes: int, chunk_bytes: int, *, synchronous: bool) -> bool:
+    """Whether to fetch only the Blosc blocks that hold `wanted_bytes` of a chunk (both decoded), not the
+    whole.
+
+    >>> wants_part(20_000, 20_000_000, synchronous=False), wants_part(20_000, 4_000_000, synchronous=False)
+    (True, False)
+    """
+    least = _PART_OF_BYTES_SYNCHRONOUS if synchronous else _PART_OF_BYTES_ASYNCHRONOUS
+    return chunk_bytes >= least and 2 * wanted_bytes <= chunk_bytes
 
 
 def checked_rows(rows: Rows, shape: tuple[int, ...]) -> Rows:
