@@ -34,6 +34,7 @@ __all__ = ["BUILDERS", "Buffer", "BytesCodec"]
 Buffer = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
 Bytes = npt.NDArray[np.uint8]
 
+_SMALL_BYTES = 2**14  # to copy so little costs less than to hand numcodecs a destination
 _LZMA_MEMORY_BYTES = 2**29  # eight times what preset 9 needs
 
 
@@ -118,7 +119,10 @@ def _lz4(_: Mapping[str, Any]) -> BytesCodec:
 
     def into(data: Buffer, dest: Bytes) -> None:
         check_size(size_of(data), len(dest))
-        _call("LZ4", decompress, data, dest)
+        if len(dest) > _SMALL_BYTES:
+            _call("LZ4", decompress, data, dest)
+        else:
+            dest[:] = np.frombuffer(_call("LZ4", decompress, data), np.uint8)
 
     return _from_into(into, size_of)
 
