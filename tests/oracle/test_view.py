@@ -60,3 +60,59 @@ def test_parts_of_the_output(pair: tuple[Path, Path], option: str) -> None:
     ours, theirs = output("view", option, store), bcftools("view", option, vcf)
     assert ours.startswith("#") == theirs.startswith("#")
     assert records(ours) == records(theirs)
+
+
+def subset_records(vcf: str) -> list[dict]:
+    """Records without the counts of those whose calls are all missing (a store does not tell an absent GT)."""
+    made = records(vcf)
+    for record in made:
+        if record["INFO"].get("AN") in ([0.0], None):
+            record["INFO"].pop("AN", None)
+            record["INFO"].pop("AC", None)
+    return made
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-s", "{1},{0}"],
+        ["-s", "^{1}"],
+        ["-s", "{2}", "-I"],
+        ["-s", "{1}", "-G"],
+        ["-s", "{0},NOBODY", "--force-samples"],
+    ],
+)
+def test_subsets_of_samples(
+    options: list[str], example_store: Path, example_vcf: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The order asked for, the complement, AC and AN counted anew unless -I, no genotypes after counting."""
+    names = bcftools("query", "-l", example_vcf).split()
+    given = [option.format(*names) for option in options]
+    ours = subset_records(output("view", *given, example_store))
+    theirs = subset_records(bcftools("view", *given, example_vcf))
+    assert len(ours) == len(theirs)
+    for left, right in zip(ours, theirs, strict=True):
+        assert left == right
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-r", "1"],
+        ["-r", "X,1:1-50000000"],
+        ["-r", "2:1011485-1011486,2:1011486"],
+        ["-r", "nowhere"],
+        ["-t", "1:1-50000000,MT"],
+        ["-t", "^1,2"],
+        ["-r", "1", "-t", "^1:1-100000000"],
+        ["-r", "1:1-9000000", "--regions-overlap", "0"],
+        ["-t", "2:1-90000000", "--targets-overlap", "1"],
+    ],
+)
+def test_regions_and_targets(options: list[str], example_store: Path, example_vcf: Path) -> None:
+    """-r and -t, alone and together, with each kind of overlap."""
+    assert records(output("view", *options, example_store)) == records(
+        bcftools("view", *options, example_vcf)
+    )
+    query = ["query", "-f", r"%CHROM\t%POS\n", *options]
+    assert output(*query, example_store) == bcftools(*query, example_vcf)

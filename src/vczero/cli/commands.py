@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import vczero
-from vczero.cli.options import output_option, reading_options, store_argument
+from vczero.cli.options import (
+    READING,
+    output_option,
+    reading_options,
+    select,
+    selection_options,
+    store_argument,
+)
 from vczero.cli.output import ClosedPipeError, open_output
 from vczero.errors import ExpressionError, OptionError, VczeroError
 
@@ -45,7 +52,9 @@ def cli() -> None:
 @click.option("-h", "--header-only", is_flag=True, help="Only the header.")
 @click.option("-H", "--no-header", is_flag=True, help="No header.")
 @click.option("-G", "--drop-genotypes", is_flag=True, help="No FORMAT and sample columns.")
+@click.option("-I", "--no-update", is_flag=True, help="Keep the stored AC and AN of a subset of samples.")
 @click.option("--no-version", is_flag=True, help="No version and command in the header.")
+@selection_options
 @reading_options
 def view(
     path: str,
@@ -53,6 +62,7 @@ def view(
     header_only: bool,
     no_header: bool,
     drop_genotypes: bool,
+    no_update: bool,
     no_version: bool,
     **reading: Any,
 ) -> None:
@@ -61,11 +71,13 @@ def view(
         raise OptionError("--header-only and --no-header exclude each other")
     from vczero.formats.vcf import VcfEncoder
 
+    has_subset = reading["samples"] is not None or reading["samples_file"] is not None
     with opened(path, reading) as reader:
         encoder = VcfEncoder(
             reader,
             genotypes=not drop_genotypes,
             header=not no_header,
+            recount=has_subset and not no_update,
             extra=() if no_version else _version_lines(),
         )
         run(reader, encoder, output, records=not header_only)
@@ -78,6 +90,7 @@ def view(
 @click.option("-l", "--list-samples", is_flag=True, help="Print the samples' names.")
 @click.option("-u", "--allow-undef-tags", is_flag=True, help='Print "." for tags that the store lacks.')
 @click.option("-N", "--disable-automatic-newline", is_flag=True, help="Add no line end to FORMAT.")
+@selection_options
 @reading_options
 def query(
     path: str,
@@ -155,12 +168,15 @@ def record_counts(reader: VczReader) -> list[int]:
 
 @contextmanager
 def opened(path: str, reading: dict[str, Any]) -> Iterator[VczReader]:
-    """The store at `path`, closed at the end."""
+    """The store at `path`, with the selection that the options make, closed at the end."""
     from vczero.vcz.reader import open_vcz
 
-    options = {name: value for name, value in reading.items() if value is not None}
-    options["storage_options"] = dict(options.pop("storage_options"))
+    options = {name: reading.pop(name) for name in READING if reading[name] is not None}
+    options["storage_options"] = dict(options["storage_options"])
+    selection = {name: value for name, value in reading.items() if name not in READING}
     with open_vcz(path, **options) as reader:
+        if selection:
+            select(reader, **selection)
         yield reader
 
 

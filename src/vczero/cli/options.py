@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-__all__ = ["ByteCount", "StorageOption", "output_option", "reading_options", "store_argument"]
+from vczero.errors import OptionError
+
+if TYPE_CHECKING:
+    from vczero.vcz.reader import VczReader
+    from vczero.vcz.regions import Overlap
+
+__all__ = [
+    "READING",
+    "ByteCount",
+    "StorageOption",
+    "output_option",
+    "reading_options",
+    "select",
+    "selection_options",
+    "store_argument",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,6 +74,95 @@ def output_option(function: F) -> F:
     return click.option(
         "-o", "--output", metavar="FILE", help="Write to FILE, which appears when it is complete."
     )(function)
+
+
+_OVERLAPS: dict[str, Overlap] = {
+    "0": "pos",
+    "1": "record",
+    "2": "variant",
+    "pos": "pos",
+    "record": "record",
+    "variant": "variant",
+}
+
+
+def selection_options(function: F) -> F:
+    """Which records and samples."""
+    overlap = click.Choice(list(_OVERLAPS))
+    decorators = [
+        click.option("-r", "--regions", metavar="REGIONS", help="Records that overlap chr:from-to[,...]."),
+        click.option(
+            "-R", "--regions-file", metavar="FILE", help="As -r, from a file (tab-delimited or BED)."
+        ),
+        click.option(
+            "--regions-overlap",
+            type=overlap,
+            default="1",
+            help="What of a record: 0 POS, 1 the whole, 2 where alleles differ.",
+        ),
+        click.option(
+            "-t", "--targets", metavar="[^]TARGETS", help="Records whose POS lies in, ^ out of, chr:from-to."
+        ),
+        click.option("-T", "--targets-file", metavar="[^]FILE", help="As -t, from a file."),
+        click.option("--targets-overlap", type=overlap, default="0", help="As --regions-overlap."),
+        click.option("-s", "--samples", metavar="[^]LIST", help="Samples, in this order; ^ all but these."),
+        click.option("-S", "--samples-file", metavar="[^]FILE", help="As -s, from a file, one on a line."),
+        click.option("--force-samples", is_flag=True, help="Warn of unknown samples, and go on."),
+    ]
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def select(
+    reader: VczReader,
+    *,
+    regions: str | None,
+    regions_file: str | None,
+    regions_overlap: str,
+    targets: str | None,
+    targets_file: str | None,
+    targets_overlap: str,
+    samples: str | None,
+    samples_file: str | None,
+    force_samples: bool,
+) -> None:
+    """Set what `selection_options` say on a reader.
+
+    Raises:
+        OptionError: two options exclude each other.
+        SelectionError: the selection makes no sense.
+    """
+    for name, text, file in (
+        ("regions", regions, regions_file),
+        ("targets", targets, targets_file),
+        ("samples", samples, samples_file),
+    ):
+        if text is not None and file is not None:
+            raise OptionError(f"--{name} and --{name}-file exclude each other")
+    if regions is not None or regions_file is not None:
+        chosen = regions if regions_file is None else Path(regions_file)
+        reader.set_regions(chosen, overlap=_OVERLAPS[regions_overlap])
+    if targets is not None or targets_file is not None:
+        complement, place = _file(targets_file)
+        reader.set_targets(
+            targets if place is None else place, complement=complement, overlap=_OVERLAPS[targets_overlap]
+        )
+    if samples is not None or samples_file is not None:
+        complement, place = _file(samples_file)
+        reader.set_samples(
+            samples if place is None else place, complement=complement, ignore_missing_samples=force_samples
+        )
+
+
+def _file(name: str | None) -> tuple[bool, Path | None]:
+    """Whether `^` stands before the name, and the file."""
+    if name is None:
+        return False, None
+    return name.startswith("^"), Path(name.removeprefix("^"))
+
+
+READING = ("io_concurrency", "decode_threads", "readahead_bytes", "backend_storage", "storage_options")
 
 
 def reading_options(function: F) -> F:

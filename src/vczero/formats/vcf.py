@@ -6,7 +6,7 @@ one whose values are all missing. GT is in every line, since a call that is miss
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from vczero.formats.columns import (
     cell_column,
@@ -17,10 +17,11 @@ from vczero.formats.columns import (
     info_fields,
     strings_of,
 )
+from vczero.formats.counts import ALLELE_COUNT, ALLELE_NUMBER, allele_counts
 from vczero.formats.header import vcf_header
 from vczero.kernels import text
 from vczero.strings import Strings
-from vczero.vcz.schema import Batch, FieldInfo, Metadata
+from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
 
 __all__ = ["VcfEncoder", "column_piece", "fixed_pieces", "format_piece", "info_piece"]
 
@@ -35,6 +36,7 @@ class VcfEncoder:
         metadata: of the store and the selection: its `sample_ids` are the columns, in order.
         genotypes: whether there are FORMAT and sample columns.
         header: whether there is a header.
+        recount: whether AC and AN are counted in the calls of the samples, and stored ones passed over.
         extra: header lines that end the meta-information, without `##`.
     """
 
@@ -44,11 +46,17 @@ class VcfEncoder:
         *,
         genotypes: bool = True,
         header: bool = True,
+        recount: bool = False,
         extra: Iterable[str] = (),
     ) -> None:
         self._metadata = metadata
         self._samples = [str(name) for name in metadata.sample_ids] if genotypes else []
         self._info = info_fields(metadata)
+        self._recount = recount and metadata.has_field("call_genotype") and len(metadata.sample_ids) > 0
+        if self._recount:
+            known = {field.name for field in self._info}
+            self._info += [field for field in (ALLELE_COUNT, ALLELE_NUMBER) if field.name not in known]
+            self._info.sort(key=lambda field: field.name)
         self._formats = format_fields(metadata) if genotypes else []
         self._contigs = strings_of(metadata.contig_ids)
         self._filters = strings_of(metadata.filter_ids)
@@ -58,7 +66,10 @@ class VcfEncoder:
     @property
     def columns(self) -> frozenset[str]:
         """The fields that a line is made of, as far as the store has them."""
-        return line_columns(self._metadata, self._info, self._formats if self._samples else [])
+        wanted = line_columns(self._metadata, self._info, self._formats if self._samples else [])
+        if not self._recount:
+            return wanted
+        return (wanted - {ALLELE_COUNT.name, ALLELE_NUMBER.name}) | {"call_genotype", "variant_allele"}
 
     def header(self) -> bytes:
         """The header's text; nothing if it is not wanted."""
@@ -74,7 +85,9 @@ class VcfEncoder:
 
     def line(self, batch: Batch) -> text.Line:
         """The piece that writes a variant's line."""
-        pieces = [*fixed_pieces(batch, self._contigs, self._filters), _TAB, info_piece(batch, self._info)]
+        computed = allele_counts(batch) if self._recount else None
+        fixed = fixed_pieces(batch, self._contigs, self._filters)
+        pieces = [*fixed, _TAB, info_piece(batch, self._info, computed)]
         if self._samples:
             pieces += [_TAB, format_piece(batch, self._formats)]
         pieces.append(text.Literal(b"\n"))
@@ -122,9 +135,12 @@ def column_piece(
     return text.Values(cell_column(column, 1), start=start, stop=stop)
 
 
-def info_piece(batch: Batch, fields: Iterable[FieldInfo]) -> text.Info:
-    """The INFO column."""
-    pieces = (field_piece(batch, field.name) for field in fields)
+def info_piece(
+    batch: Batch, fields: Iterable[FieldInfo], computed: Mapping[str, Column] | None = None
+) -> text.Info:
+    """The INFO column; what is `computed` stands in for what is stored."""
+    made = computed or {}
+    pieces = (field_piece(batch, field.name, column=made.get(field.name)) for field in fields)
     return text.Info(tuple(piece for piece in pieces if isinstance(piece, text.Values)))
 
 
