@@ -17,7 +17,7 @@ from vczero.chunks.blocks import BlockReader
 from vczero.chunks.metadata import parse_v2, parse_v3
 from vczero.chunks.remote import choose_backend
 from vczero.chunks.retry import RetryPolicy
-from vczero.chunks.stores import LocalStore, Request, open_store, run_fetch, run_fetch_async
+from vczero.chunks.stores import LocalStore, Request, open_store, run_fetch, run_fetch_async, slice_ranges
 from vczero.errors import MissingDependencyError, OptionError, StoreError, StoreNotFoundError
 from vczero.strings import Strings
 
@@ -165,6 +165,12 @@ def test_icechunk(tmp_path, directory, needs, version):
         return [await run_fetch_async(reader.requests((i,)), store, permits) for i in range(4)]
 
     chunks = [reader.decode(encoded).tolist() for encoded in asyncio.run(main())]
+    for key in ("x/zarr.json", "x/c/0"):
+        data = bytes(get(store, key))
+        wanted = [(0, 3), (-3, 3), (-3, 2), (2, 10**6), (10**6, 5), (-(10**6), 10**6)]
+        parts = asyncio.run(store.get_ranges(key, wanted))
+        assert [bytes(part) for part in parts] == [bytes(part) for part in slice_ranges(data, wanted)]
+    assert asyncio.run(store.get_ranges("x/c/9", [(0, 3), (-3, 3)])) is None
     assert chunks == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11], [5] * 6, [5, 5]]
 
 

@@ -8,6 +8,7 @@ names store and key, without secrets.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
@@ -16,10 +17,16 @@ from vczero.chunks.secrets import redact
 from vczero.chunks.stores import Buffer, ByteRange, check_key, clamp_range
 from vczero.errors import StoreError
 
-__all__ = ["Client", "Refused", "RemoteStore", "WrongLength"]
+__all__ = ["Client", "Refused", "RemoteStore", "WrongLength", "http_status", "is_transient_fault"]
 
 
 T = TypeVar("T")
+
+_TRANSIENT_STATUS: Final = frozenset({408, 429, 500, 502, 503, 504})
+_TRANSIENT_NAMES: Final = re.compile(
+    r"SlowDown|InternalError|ServiceUnavailable|RequestTimeout|Throttl|ConnectionError|ServerDisconnected|Payload|"
+    r"ConnectorError|ServerTimeout|ReadTimeout|IncompleteRead|EndpointConnection|ResponseStreaming"
+)
 
 
 class WrongLength(Exception):  # noqa: N818
@@ -142,3 +149,24 @@ class RemoteStore:
         return isinstance(error, WrongLength | TimeoutError | ConnectionError) or self._client.is_transient(
             error
         )
+
+
+def is_transient_fault(error: Exception) -> bool:
+    """Whether an error of aiohttp, botocore or the like is a fault of the network or the server that may
+    pass.
+    """
+    status = http_status(error)
+    if status is not None:
+        return status in _TRANSIENT_STATUS
+    text = f"{type(error).__name__} {type(error.__cause__).__name__} {error}"
+    return not isinstance(error, PermissionError) and bool(_TRANSIENT_NAMES.search(text))
+
+
+def http_status(error: Exception) -> int | None:
+    """The status that the server answered, where the error tells."""
+    status = getattr(error, "status", None)
+    if status is None:
+        response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
+        if isinstance(response, dict):
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) else None

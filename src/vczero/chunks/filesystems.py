@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from vczero.chunks.clients import Refused, RemoteStore
+from vczero.chunks.clients import Refused, RemoteStore, http_status, is_transient_fault
 from vczero.chunks.remote import require, split_archive
 from vczero.chunks.retry import RetryPolicy
 from vczero.chunks.secrets import redact
@@ -21,11 +21,6 @@ from vczero.errors import MissingDependencyError
 
 __all__ = ["FsspecClient", "open_fsspec"]
 
-_TRANSIENT_STATUS: Final = frozenset({408, 429, 500, 502, 503, 504})
-_TRANSIENT_NAMES: Final = re.compile(
-    r"SlowDown|InternalError|ServiceUnavailable|RequestTimeout|Throttl|ConnectionError|ServerDisconnected|Payload|"
-    r"ConnectorError|ServerTimeout|ReadTimeout|IncompleteRead|EndpointConnection|ResponseStreaming"
-)
 _BEYOND_END: Final = re.compile(r"InvalidRange|\b416\b|range is not satisfiable", re.IGNORECASE)
 _DENIED: Final = (401, 403)
 
@@ -88,7 +83,7 @@ class FsspecClient:
             _check_bucket(error)
             return None
         except Exception as error:
-            if _status(error) == 416 or _BEYOND_END.search(str(error)):
+            if http_status(error) == 416 or _BEYOND_END.search(str(error)):
                 return b"", start
             raise
         if len(data) > end - first:
@@ -109,16 +104,12 @@ class FsspecClient:
 
     def is_transient(self, error: Exception) -> bool:
         """See `Client`."""
-        status = _status(error)
-        if status is not None:
-            return status in _TRANSIENT_STATUS
-        chain = f"{type(error).__name__} {type(error.__cause__).__name__} {error}"
-        return not isinstance(error, PermissionError) and bool(_TRANSIENT_NAMES.search(chain))
+        return is_transient_fault(error)
 
     def explain(self, error: Exception) -> str:
         """See `Client`."""
         text = str(error) or type(error).__name__
-        if isinstance(error, PermissionError) or _status(error) in _DENIED:
+        if isinstance(error, PermissionError) or http_status(error) in _DENIED:
             return f"access denied: {text}"
         return text
 
@@ -138,12 +129,3 @@ def _check_bucket(error: Exception) -> None:
     """An object is absent; that its bucket is as well is another matter."""
     if "bucket does not exist" in str(error):
         raise Refused("the bucket does not exist") from error
-
-
-def _status(error: Exception) -> int | None:
-    status = getattr(error, "status", None)
-    if status is None:
-        response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
-        if isinstance(response, dict):
-            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status if isinstance(status, int) else None

@@ -35,9 +35,9 @@ def open_icechunk(url: str, options: dict[str, Any]) -> AsyncStore:
         raise StoreNotFoundError(
             f"{name}: cannot open the icechunk repository: {reason}", store=name
         ) from error
-    from vczero.chunks.zarrstore import AsyncZarrStore
+    from vczero.chunks.zarrstore import remote_zarr_store
 
-    return AsyncZarrStore(session.store, name=url)
+    return remote_zarr_store(session.store, name=url)
 
 
 def _storage(icechunk: Any, url: str, options: dict[str, Any]) -> Any:

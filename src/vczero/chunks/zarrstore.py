@@ -6,7 +6,6 @@ the calling thread (`get_sync`, as memory stores have it) is; everything else is
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -16,15 +15,16 @@ from zarr.storage import LocalStore as ZarrLocalStore
 from zarr.storage import ObjectStore as ZarrObjectStore
 from zarr.storage import ZipStore as ZarrZipStore
 
+from vczero.chunks.clients import RemoteStore, is_transient_fault
 from vczero.chunks.secrets import redact
-from vczero.chunks.stores import AnyStore, Buffer, ByteRange, LocalStore, check_key
+from vczero.chunks.stores import AnyStore, Buffer, ByteRange, LocalStore, check_key, clamp_range
 from vczero.chunks.zipstore import ZipStore
 from vczero.errors import StoreError
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
-__all__ = ["AsyncZarrStore", "SyncZarrStore", "store_from_zarr"]
+__all__ = ["SyncZarrStore", "ZarrClient", "remote_zarr_store", "store_from_zarr"]
 
 
 def store_from_zarr(store: ZarrStore) -> AnyStore:
@@ -39,7 +39,13 @@ def store_from_zarr(store: ZarrStore) -> AnyStore:
         return store_of_obstore(store.store, str(store))
     if hasattr(store, "get_sync"):
         return SyncZarrStore(store)
-    return AsyncZarrStore(store)
+    return remote_zarr_store(store)
+
+
+def remote_zarr_store(store: ZarrStore, *, name: str | None = None) -> RemoteStore:
+    """A zarr store that is read by coroutines, as a store of ours."""
+    has_sizes = type(store).__module__.partition(".")[0] == "icechunk"
+    return RemoteStore(name or str(store), ZarrClient(store, has_sizes=has_sizes))
 
 
 def _byte_request(byte_range: ByteRange) -> RangeByteRequest | SuffixByteRequest:
@@ -59,26 +65,18 @@ def _bytes(found: Any, byte_range: ByteRange | None = None) -> memoryview:
     return view[: max(length - missing, 0)]
 
 
-class _ZarrStore:
-    """What the two adapters share."""
+class SyncZarrStore:
+    """A zarr store that can be read on the calling thread."""
 
-    def __init__(self, store: ZarrStore, *, name: str | None = None) -> None:
-        self.name = redact(name or str(store))
+    synchronous: Final = True
+
+    def __init__(self, store: ZarrStore) -> None:
+        self.name = redact(str(store))
         self._store = cast(Any, store)
         self._prototype = default_buffer_prototype()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
-
-    def _error(self, key: str, error: Exception) -> StoreError:
-        reason = redact(f"{type(error).__name__}: {error}".replace("\n", " "))
-        return StoreError(f"{self.name}: cannot read {key}: {reason}", store=self.name, key=key)
-
-
-class SyncZarrStore(_ZarrStore):
-    """A zarr store that can be read on the calling thread."""
-
-    synchronous: Final = True
+        return f"SyncZarrStore({self.name!r})"
 
     def get(self, key: str) -> Buffer | None:
         """The object; `None` if it is absent."""
@@ -103,39 +101,54 @@ class SyncZarrStore(_ZarrStore):
         try:
             return self._store.get_sync(key, prototype=self._prototype, byte_range=byte_request)
         except Exception as error:
-            raise self._error(key, error) from error
+            reason = redact(" ".join(f"{type(error).__name__}: {error}".split()))
+            raise StoreError(f"{self.name}: cannot read {key}: {reason}", store=self.name, key=key) from error
 
 
-class AsyncZarrStore(_ZarrStore):
-    """A zarr store that is read by coroutines."""
+class ZarrClient:
+    """Requests through a zarr store that is read by coroutines."""
 
-    synchronous: Final = False
+    def __init__(self, store: ZarrStore, *, has_sizes: bool) -> None:
+        """
+        Args:
+            store: the store.
+            has_sizes: whether to ask for an object's size before a range of it. icechunk (1.1) knows sizes
+                without I/O, but panics at ranges beyond the end, and mistakes suffixes of metadata
+                documents.
+        """
+        self._store = cast(Any, store)
+        self._has_sizes = has_sizes
+        self._prototype = default_buffer_prototype()
 
-    async def get(self, key: str) -> Buffer | None:
-        """The object; `None` if it is absent."""
-        found = await self._get(key, None)
+    async def whole(self, key: str) -> Buffer | None:
+        """See `Client`."""
+        found = await self._store.get(key, self._prototype)
         return None if found is None else _bytes(found)
 
-    async def get_ranges(self, key: str, ranges: Sequence[ByteRange]) -> list[Buffer] | None:
-        """The bytes of each range, fetched at the same time; `None` if the object is absent."""
-        parts = await asyncio.gather(*(self._get(key, _byte_request(byte_range)) for byte_range in ranges))
-        if any(part is None for part in parts):
-            return None
-        return [_bytes(part, byte_range) for part, byte_range in zip(parts, ranges, strict=True)]
+    async def part(self, key: str, byte_range: ByteRange) -> tuple[Buffer, int | None] | None:
+        """See `Client`."""
+        if not self._has_sizes:
+            found = await self._store.get(key, self._prototype, byte_range=_byte_request(byte_range))
+            return None if found is None else (_bytes(found, byte_range), None)
+        size = await self.size(key)
+        first, end = clamp_range(byte_range, size)
+        if first == end:  # nothing of the object, which may be absent: then its size is said to be 0
+            return None if await self.whole(key) is None else (b"", size)
+        found = await self._store.get(key, self._prototype, byte_range=RangeByteRequest(first, end))
+        return None if found is None else (_bytes(found), size)
+
+    async def size(self, key: str) -> int:
+        """See `Client`."""
+        return int(await self._store.getsize(key))
 
     async def list_dir(self, prefix: str) -> list[str]:
-        """The names directly below `prefix`."""
-        try:
-            return [name.rstrip("/") async for name in self._store.list_dir(prefix)]
-        except Exception as error:
-            raise self._error(prefix or "the list of names", error) from error
+        """See `Client`."""
+        return [name.rstrip("/") async for name in self._store.list_dir(prefix)]
 
-    async def close(self) -> None:
-        """Nothing: the store belongs to whoever made it."""
+    def is_transient(self, error: Exception) -> bool:
+        """See `Client`."""
+        return is_transient_fault(error)
 
-    async def _get(self, key: str, byte_request: RangeByteRequest | SuffixByteRequest | None) -> Any:
-        check_key(key, self.name)
-        try:
-            return await self._store.get(key, self._prototype, byte_range=byte_request)
-        except Exception as error:
-            raise self._error(key, error) from error
+    def explain(self, error: Exception) -> str:
+        """See `Client`."""
+        return f"{type(error).__name__}: {error}"
