@@ -1,8 +1,8 @@
 """A catalogue of arrays that zarr-python makes: every format, codec, type, fill value and shape.
 
 `CASES` are values with a name; `build(case, store)` writes one. Tests compare our decoding with that of
-zarr-python, block by block, over all of them. What zarr-python warns of (features outside the v3 specification)
-is silenced by `build` and `expected_block`.
+zarr-python, block by block, over all of them. What zarr-python warns of (features outside the v3
+specification) is silenced by `build` and `expected_block`.
 """
 
 from __future__ import annotations
