@@ -42,7 +42,7 @@ def assemble_text(layout: Layout, rows: int, parts: Sequence[tuple[ColumnRead, S
     shape = (rows, *layout.shape)
     if not parts:
         return Strings.full(shape, "")
-    if len(layout.tiles) == 1 and layout.tiles[0].local is None:
+    if len(layout.tiles) == 1 and layout.tiles[0].in_order:
         in_order = sorted(parts, key=lambda part: part[0].at.start)
         return Strings.concatenate([value for _, value in in_order])
     places = np.empty(shape, np.int64)

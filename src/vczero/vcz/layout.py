@@ -37,12 +37,14 @@ class Tile:
         coords: the chunk's coordinates on those axes.
         local: what is taken of the chunk, per axis; None: all of it.
         out: where it goes in the column, per axis.
+        in_order: whether it is all of the chunk, as it lies in the chunk.
         direct: whether the chunk can be decoded straight into its place.
     """
 
     coords: tuple[int, ...]
     local: tuple[Indexer, ...] | None
     out: tuple[Indexer, ...]
+    in_order: bool
     direct: bool
 
 
@@ -130,8 +132,8 @@ def lay_out(name: str, reader: BlockReader, dims: Sequence[str], samples: Int64s
         )
         local = None if whole else tuple(part.local for part in parts)
         out = tuple(part.out for part in parts)
-        in_order = all(isinstance(place, slice) and place.step in (1, None) for place in out)
-        tiles.append(Tile(coords, local, out, direct=can_be_direct and whole and in_order))
+        in_order = whole and all(isinstance(place, slice) and place.step in (1, None) for place in out)
+        tiles.append(Tile(coords, local, out, in_order, direct=can_be_direct and in_order))
     has_samples = "samples" in dims[1:2]
     return Layout(name, reader, tuple(tiles), tuple(shape), dtype, is_text, has_samples)
 

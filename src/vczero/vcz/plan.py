@@ -22,9 +22,10 @@ from vczero.vcz.schema import Predicate
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
 
-__all__ = ["Query", "ScanPlan", "StoredArray", "plan"]
+__all__ = ["Query", "ScanPlan", "Semantics", "StoredArray", "plan"]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
+Semantics: TypeAlias = Literal["selection", "query", "view"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +41,10 @@ class Query:
         regions_overlap, targets_overlap: what of a record is compared: its position, its span, or the span
             in which its alleles differ (bcftools 1.16, `--regions-overlap`).
         predicate: which variants (and samples) pass.
-        predicate_samples: the samples that a predicate sees: the "selected" ones (bcftools `query`) or
-        "all" (`view`).
+        semantics: what a selection of samples does to a predicate, and to stored columns that come from
+            genotypes (AC, AN ...). "selection": both are about the samples selected. "query": the predicate
+            sees the samples selected, and what is stored counts as it is (bcftools `query`). "view": the
+            predicate sees the stored record with all its samples (bcftools `view`).
         recompute: computed fields whose stored values are not wanted.
     """
 
@@ -53,7 +56,7 @@ class Query:
     regions_overlap: Overlap = "record"
     targets_overlap: Overlap = "pos"
     predicate: Predicate | None = None
-    predicate_samples: Literal["selected", "all"] = "selected"
+    semantics: Semantics = "selection"
     recompute: frozenset[str] = frozenset()
 
 

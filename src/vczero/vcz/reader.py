@@ -24,7 +24,7 @@ from vczero.errors import OptionError, SelectionError
 from vczero.vcz.catalog import Catalog
 from vczero.vcz.iteration import BatchIterator
 from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_columns
-from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
+from vczero.vcz.plan import Query, ScanPlan, Semantics, StoredArray, plan
 from vczero.vcz.properties import StoreProperties
 from vczero.vcz.regions import Intervals, Overlap, RegionInput, Regions, parse_regions
 from vczero.vcz.scan import BatchWork
@@ -150,7 +150,9 @@ class VczReader(StoreProperties):
             SelectionError: a region is malformed, a file cannot be read, or `set_variants` is in force.
         """
         parsed = None if regions is None else self._parsed(regions, "regions", complement=False)
-        self._query = replace(self._query, regions=parsed, regions_overlap=_checked(overlap))
+        self._query = replace(
+            self._query, regions=parsed, regions_overlap=_checked("overlap", overlap, Overlap)
+        )
 
     def set_targets(
         self, targets: RegionInput | None, *, complement: bool = False, overlap: Overlap = "pos"
@@ -165,7 +167,9 @@ class VczReader(StoreProperties):
             SelectionError: as `set_regions`.
         """
         parsed = None if targets is None else self._parsed(targets, "targets", complement=complement)
-        self._query = replace(self._query, targets=parsed, targets_overlap=_checked(overlap))
+        self._query = replace(
+            self._query, targets=parsed, targets_overlap=_checked("overlap", overlap, Overlap)
+        )
 
     def set_variants(self, variants: slice | Sequence[int] | npt.NDArray[Any] | None) -> None:
         """Select variants by their numbers in the store, ascending, or by a slice; None: all.
@@ -186,9 +190,31 @@ class VczReader(StoreProperties):
             raise SelectionError("regions have no complement; use targets")
         return regions
 
-    def set_variant_filter(self, predicate: Predicate | None) -> None:
-        """Let only those variants through that pass; None: all."""
-        self._query = replace(self._query, predicate=predicate)
+    def set_variant_filter(self, predicate: Predicate | None, *, semantics: Semantics = "selection") -> None:
+        """Let only those variants through that pass; None: all.
+
+        Args:
+            predicate: its columns are read first, and the others only for variants that pass.
+            semantics: see `Query.semantics`.
+
+        Raises:
+            FieldNotFoundError: the store lacks a column of the predicate.
+            OptionError: there are no such semantics.
+        """
+        _checked("semantics", semantics, Semantics)
+        if predicate is not None:
+            self._catalog.arrays(predicate.columns)
+        self._query = replace(self._query, predicate=predicate, semantics=semantics)
+
+    def variant_counts_per_chunk(self, fields: Sequence[str] = ("variant_position",)) -> Int64s:
+        """int64, (batches,): variants of each batch of `variant_chunks(fields)`, before the variant filter.
+
+        Raises:
+            FieldNotFoundError: the store has no such field.
+        """
+        names = self._fields(fields)
+        scan, _ = self._plan(self._query, names, self._catalog.arrays([*names, *_tested(self._query)]))
+        return scan.variant_counts
 
     def variant_chunks(self, fields: Sequence[str] | None = None, start: int = 0) -> BatchIterator[Batch]:
         """Batches in order, one for each run of variants that holds any that are selected.
@@ -252,7 +278,7 @@ class VczReader(StoreProperties):
             real = self._real_samples
             real_or_all = None if len(real) == self.num_samples else real
             samples = real_or_all if samples is None else samples
-            tested_samples = samples if query.predicate_samples == "selected" else real_or_all
+            tested_samples = real_or_all if query.semantics == "view" else samples
         static = {name: self._catalog.read(name) for name in names if not arrays[name].has_variants_axis}
         scan = plan(
             arrays,
@@ -351,10 +377,10 @@ def open_vcz(
     return reader
 
 
-def _checked(overlap: Overlap) -> Overlap:
-    if overlap not in get_args(Overlap):
-        raise OptionError(f"overlap is {overlap!r}; it must be one of {', '.join(get_args(Overlap))}")
-    return overlap
+def _checked(what: str, value: T, choices: Any) -> T:
+    if value not in get_args(choices):
+        raise OptionError(f"{what} is {value!r}; it must be one of {', '.join(get_args(choices))}")
+    return value
 
 
 def _itself(batch: Batch) -> Batch:

@@ -106,6 +106,7 @@ class BatchWork(Generic[T]):
         """What `function` makes of the batch; None where no variant passed."""
         if self._predicate is not None and not state.is_tested:
             self._test(state, decoded)
+            self._allocate(state, self._plan.rest)
         if not state.runs:
             return None
         self._complete(state, decoded)

@@ -1,0 +1,218 @@
+"""Predicate-first scans and selections of variants: what NumPy gives, with no request that is not needed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import vczero
+from support.stores import ScriptedStore
+from support.vcz_builder import Column, build_vcz, example_columns
+from vczero.errors import SelectionError
+from vczero.vcz.selection import variant_runs
+
+FIELDS = ["variant_position", "variant_AF", "variant_WORD", "call_genotype", "call_FT", "call_DP"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A predicate from a function of a batch."""
+
+    columns: frozenset[str]
+    evaluate: Any
+
+
+def passing(numbers):
+    """The variants of these numbers pass; reads DP, as any predicate reads something."""
+    return Where(frozenset({"variant_DP"}), lambda batch: np.isin(batch.variant_index, numbers))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    columns = example_columns(60, 9)
+    columns["variant_AF"] = Column(columns["variant_AF"], chunks=(25, 3))
+    columns["variant_DP"] = Column(columns["variant_DP"], chunks=(14,))
+    path = tmp_path_factory.mktemp("scan") / "a.vcz"
+    return build_vcz(path, columns, chunks={"variants": 10, "samples": 4}, region_index=True)
+
+
+def read_all(reader, fields):
+    batches = list(reader.variant_chunks(fields))
+    numbers = [number for batch in batches for number in batch.variant_index.tolist()]
+    return {name: np.concatenate([b[name] for b in batches]) for name in fields} if batches else {}, numbers
+
+
+def check(reader, store, fields, numbers, samples=None):
+    """The columns are those rows (and samples) of what zarr reads."""
+    group = zarr.open_group(store, mode="r")
+    columns, found = read_all(reader, fields)
+    assert found == list(numbers)
+    for name, column in columns.items():
+        expected = group[name][...][found]
+        if samples is not None and name.startswith("call_"):
+            expected = expected[:, samples]
+        assert column.shape == expected.shape
+        same = column.tolist() == expected.tolist() if column.dtype.kind == "T" else None
+        assert same or column.tobytes() == expected.tobytes(), name
+
+
+numbers = st.lists(st.integers(0, 59), unique=True).map(sorted)
+
+
+@given(
+    passed=numbers,
+    variants=st.none() | numbers,
+    samples=st.none() | st.lists(st.integers(0, 8), unique=True),
+    fields=st.lists(st.sampled_from([*FIELDS, "variant_DP"]), min_size=1, unique=True),
+    budget=st.sampled_from([0, 500, 2**28]),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_predicates_and_variants_by_number_give_what_numpy_gives(
+    store, passed, variants, samples, fields, budget
+):
+    with vczero.open(
+        store, readahead_bytes=budget, variant_filter=passing(passed), variants=variants
+    ) as reader:
+        if samples is not None:
+            reader.set_sample_indexes(samples)
+        expected = passed if variants is None else sorted(set(passed) & set(variants))
+        check(reader, store, fields, expected, samples)
+
+
+@pytest.mark.parametrize("chosen", [slice(7, 33), slice(None, None, 7), slice(50, 10), [3], [], range(60)])
+def test_variants_by_slice(store, chosen):
+    with vczero.open(store, variants=chosen) as reader:
+        check(reader, store, ["call_DP", "variant_WORD"], np.arange(60)[chosen].tolist())
+
+
+def test_a_predicate_that_nothing_passes_requests_no_genotypes(store):
+    scripted = ScriptedStore.of_directory(store)
+    with vczero.open(scripted, variant_filter=passing([])) as reader:
+        assert read_all(reader, ["call_genotype", "call_DP"]) == ({}, [])
+    chunks = {key for key in scripted.keys if not key.rpartition("/")[2].startswith(".")}
+    assert {key.partition("/")[0] for key in chunks if key.startswith(("call", "variant"))} == {"variant_DP"}
+
+
+def test_only_the_chunks_that_hold_what_passed_are_requested(store):
+    scripted = ScriptedStore.of_directory(store)
+    with vczero.open(scripted, variant_filter=passing([12, 57]), samples=["S8"]) as reader:
+        check(reader, store, ["call_genotype"], [12, 57], [8])
+    asked = [
+        key for key in scripted.keys if key.startswith("call_genotype/") and not key.endswith(("y", "s"))
+    ]
+    assert sorted(asked) == ["call_genotype/1.2.0", "call_genotype/5.2.0"]
+
+
+def test_a_region_of_one_variant_reads_what_holds_it(store):
+    group = zarr.open_group(store, mode="r")
+    row = 33
+    contig = group["contig_id"][...][group["variant_contig"][row]]
+    scripted = ScriptedStore.of_directory(store)
+    with vczero.open(scripted, targets=f"{contig}:{group['variant_position'][row]}") as reader:
+        columns, found = read_all(reader, ["call_genotype", "call_DP"])
+        assert row in found
+        assert columns["call_DP"].shape == (len(found), 9)
+    asked = {key for key in scripted.keys if key.startswith("call_") and not key.endswith(("y", "s"))}
+    assert {key.partition("/")[2].partition(".")[0] for key in asked} == {str(n // 10) for n in found}
+
+
+def test_a_predicate_by_sample_keeps_variants_with_any_and_tells_which(store):
+    deep = Where(frozenset({"call_DP"}), lambda batch: batch["call_DP"] > 90)
+    depth = zarr.open_group(store, mode="r")["call_DP"][...]
+    chosen = [7, 2]
+    with vczero.open(store, variant_filter=deep) as reader:
+        reader.set_sample_indexes(chosen)
+        batches = list(reader.variant_chunks(["call_DP", "variant_position"]))
+    mask = depth[:, chosen] > 90
+    kept = np.flatnonzero(mask.any(axis=1))
+    assert [n for b in batches for n in b.variant_index] == kept.tolist()
+    assert np.array_equal(np.concatenate([b.sample_mask for b in batches]), mask[kept])
+    assert np.array_equal(np.concatenate([b["call_DP"] for b in batches]), depth[kept][:, chosen])
+
+
+def test_a_predicate_may_see_all_samples_while_the_batch_has_some(store):
+    # bcftools view tests the stored record and then takes samples.
+    deep = Where(frozenset({"call_DP"}), lambda batch: batch["call_DP"] > 90)
+    depth = zarr.open_group(store, mode="r")["call_DP"][...]
+    with vczero.open(store) as reader:
+        reader.set_sample_indexes([7, 2])
+        reader.set_variant_filter(deep, semantics="view")
+        batches = list(reader.variant_chunks(["call_DP", "call_FT"]))
+    kept = np.flatnonzero((depth > 90).any(axis=1))
+    assert [n for b in batches for n in b.variant_index] == kept.tolist()
+    assert np.array_equal(np.concatenate([b["call_DP"] for b in batches]), depth[kept][:, [7, 2]])
+    assert np.array_equal(np.concatenate([b.sample_mask for b in batches]), depth[kept][:, [7, 2]] > 90)
+    assert batches[0]["call_FT"].shape[1] == 2
+
+
+def test_errors_of_a_predicate_come_out_of_the_iterator(store):
+    def broken(batch):
+        raise SelectionError("what the predicate says")
+
+    with vczero.open(store, variant_filter=Where(frozenset({"variant_DP"}), broken)) as reader:
+        batches = reader.variant_chunks(["call_DP"])
+        with pytest.raises(SelectionError, match="what the predicate says"):
+            next(batches)
+        assert list(batches) == []
+
+
+def test_a_predicate_that_reads_nothing_still_decides(store):
+    third = Where(frozenset(), lambda batch: batch.variant_index % 20 == 3)
+    with vczero.open(store, variant_filter=third) as reader:
+        check(reader, store, ["call_DP"], [3, 23, 43])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ([3, 2], "2 comes after 3"),
+        ([3, 3], "ascend"),
+        ([-1], "-1"),
+        ([60], "60 is not in 0..59"),
+        ([[1]], "list"),
+        ([0.5], "integers"),
+        (slice(9, 3, -1), "ascend"),
+    ],
+)
+def test_numbers_of_variants_are_checked_at_the_call(store, wrong, message):
+    with vczero.open(store) as reader, pytest.raises(SelectionError, match=message):
+        reader.set_variants(wrong)
+
+
+def test_numbers_and_regions_contradict_each_other(store):
+    with vczero.open(store, regions="chr1") as reader:
+        with pytest.raises(SelectionError, match="at once"):
+            reader.set_variants([1])
+        reader.set_regions(None)
+        reader.set_variants([1])
+        with pytest.raises(SelectionError, match="at once"):
+            reader.set_targets("chr1")
+
+
+@given(numbers)
+def test_runs_hold_the_numbers_they_are_made_of(chosen):
+    runs = variant_runs(chosen, 60)
+    assert [n for first, end in runs.tolist() for n in range(first, end)] == chosen
+    assert (runs[1:, 0] > runs[:-1, 1]).all()
+
+
+def test_a_plan_of_very_many_chunks_is_made_in_linear_work():
+    # Proved by size, not by the clock: a quadratic planner would not come to the end of a million chunks.
+    zarray = {"zarr_format": 2, "shape": [10**9], "chunks": [1000], "dtype": "<i4", "order": "C"}
+    zarray |= {"compressor": None, "filters": None, "fill_value": 7}
+    with vczero.open({"variant_position/.zarray": json.dumps(zarray).encode()}) as reader:
+        counts = reader.variant_counts_per_chunk()
+        assert (len(counts), counts.sum()) == (10**6, 10**9)
+        (last,) = reader.variant_chunks(["variant_position"], start=999_999)
+        assert last.variant_index[[0, -1]].tolist() == [10**9 - 1000, 10**9 - 1]
+        reader.set_variants(np.arange(0, 10**9, 10**4))
+        counts = reader.variant_counts_per_chunk()
+        assert (len(counts), counts.sum()) == (10**5, 10**5)
+        assert next(reader.variant_chunks(["variant_position"])).variant_index.tolist() == [0]
