@@ -242,8 +242,17 @@ def test_the_same_requests_serve_asynchronous_stores(tmp_path):
     for coords, encoded in asyncio.run(main()).items():
         check_same(reader.decode(encoded), expected_chunk(array, reader, coords))
     assert store.most_in_flight == 2
-    with pytest.raises(SelectionError, match="is asynchronous"):
-        reader.fetch((0, 0))
+
+
+def test_chunks_of_asynchronous_stores_can_be_read_one_by_one(tmp_path):
+    # From plain code, and from code that itself runs in an event loop, as in a notebook.
+    array, _, reader = scripted(tmp_path, AsyncScriptedStore, **SHARDED["2-d"])
+    check_same(reader.read_chunk((1, 1)), expected_chunk(array, reader, (1, 1)))
+
+    async def notebook():
+        return reader.read_chunk((2, 1))
+
+    check_same(asyncio.run(notebook()), expected_chunk(array, reader, (2, 1)))
 
 
 def test_many_threads_share_a_reader(tmp_path):

@@ -22,7 +22,7 @@ from vczero.chunks.blosc_index import SparseBlosc
 from vczero.chunks.codecs import Rows, compile_decoder
 from vczero.chunks.metadata import ArrayMeta, meta_from_zarr
 from vczero.chunks.shards import ShardIndex, ShardLayout, merge_ranges
-from vczero.chunks.stores import AnyStore, Buffer, ByteRange, Fetch, Reply, Request, run_fetch
+from vczero.chunks.stores import AnyStore, Buffer, ByteRange, Fetch, Reply, Request, run_fetch_anywhere
 from vczero.errors import ChunkError, SelectionError
 from vczero.strings import Strings
 
@@ -142,7 +142,10 @@ class BlockReader:
         return [(yield from self.requests(checked[0], rows))] * len(checked) if checked else []
 
     def fetch(self, coords: Sequence[int], rows: Rows = None) -> EncodedChunk:
-        """The stored bytes of one chunk, as far as they are needed for `rows`; for synchronous stores.
+        """The stored bytes of one chunk, as far as they are needed for `rows`.
+
+        On an asynchronous store each call runs an event loop of its own; many chunks are better read by a
+        `Runtime`.
 
         Raises:
             SelectionError: No such chunk, or rows that are not in it.
@@ -150,12 +153,10 @@ class BlockReader:
             ChunkError: The shard's index is damaged.
         """
         store = self.store
-        if not store.synchronous:
-            raise SelectionError(f"{self.meta.name}: {store.name} is asynchronous: run `requests` instead")
-        if rows is None and self._layout is None:
+        if rows is None and self._layout is None and store.synchronous:
             coords = self._checked(coords)
             return EncodedChunk(coords, None, store.get(self.meta.chunk_key(coords)))
-        return run_fetch(self.requests(coords, rows), store)
+        return run_fetch_anywhere(self.requests(coords, rows), store)
 
     def decode(
         self, encoded: EncodedChunk, out: npt.NDArray[Any] | None = None

@@ -19,7 +19,7 @@ from vczero.chunks.secrets import redact
 from vczero.chunks.stores import AsyncStore, Buffer, ByteRange
 from vczero.errors import MissingDependencyError
 
-__all__ = ["FsspecClient", "open_fsspec"]
+__all__ = ["FsspecClient", "open_fsspec", "store_of_filesystem"]
 
 _BEYOND_END: Final = re.compile(r"InvalidRange|\b416\b|range is not satisfiable", re.IGNORECASE)
 _DENIED: Final = (401, 403)
@@ -46,6 +46,16 @@ def open_fsspec(url: str, options: dict[str, Any]) -> AsyncStore:
     from vczero.chunks.zipstore import AsyncZipStore
 
     return AsyncZipStore(remote, archive)
+
+
+def store_of_filesystem(files: Any, root: str) -> RemoteStore:
+    """A file system of fsspec as a store, through a twin of it that runs on fsspec's own event loop if need
+    be.
+    """
+    files = getattr(files, "sync_fs", files)
+    if getattr(files, "asynchronous", False):
+        files = type(files)(*files.storage_args, **{**files.storage_options, "asynchronous": False})
+    return RemoteStore(files.unstrip_protocol(root), FsspecClient(files, root.rstrip("/")))
 
 
 class FsspecClient:

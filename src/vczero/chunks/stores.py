@@ -22,7 +22,7 @@ import os
 import re
 import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast, get_args
 
@@ -43,11 +43,11 @@ __all__ = [
     "Store",
     "check_key",
     "clamp_range",
-    "join_key",
     "list_keys",
     "open_local",
     "open_store",
     "run_fetch",
+    "run_fetch_anywhere",
     "run_fetch_async",
     "slice_ranges",
 ]
@@ -156,6 +156,25 @@ async def run_fetch_async(
         fetch.close()
 
 
+def run_fetch_anywhere(fetch: Fetch[T], store: AnyStore) -> T:
+    """What `fetch` returns, whatever the store, and whether or not an event loop runs on this thread.
+
+    For a single request now and then: on an asynchronous store each call costs an event loop of its own.
+    """
+    if store.synchronous:
+        return run_fetch(fetch, store)
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    coroutine = run_fetch_async(fetch, store, nullcontext())
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 # A component is not empty, not `.` or `..`, and has no backslash and no NUL (on Windows no colon either: a
 # drive, a stream).
 _COMPONENT: Final = r"(?!\.{1,2}(?:/|\Z))[^/\\\0" + (":" if os.name == "nt" else "") + r"]+"
@@ -171,11 +190,6 @@ def check_key(key: str, store: str) -> None:
     """
     if _is_key(key) is None:
         raise StoreError(f"{store}: {key!r} is not a key inside the store", store=store, key=key)
-
-
-def join_key(prefix: str, key: str) -> str:
-    """`key` under `prefix`; an empty prefix is the root."""
-    return f"{prefix}/{key}" if prefix else key
 
 
 def clamp_range(byte_range: ByteRange, size: int) -> tuple[int, int]:

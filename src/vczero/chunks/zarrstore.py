@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from zarr.abc.store import RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
+from zarr.storage import FsspecStore as ZarrFsspecStore
 from zarr.storage import LocalStore as ZarrLocalStore
 from zarr.storage import ObjectStore as ZarrObjectStore
 from zarr.storage import ZipStore as ZarrZipStore
@@ -37,6 +38,10 @@ def store_from_zarr(store: ZarrStore) -> AnyStore:
         from vczero.chunks.objectstores import store_of_obstore
 
         return store_of_obstore(store.store, str(store))
+    if isinstance(store, ZarrFsspecStore):
+        from vczero.chunks.filesystems import store_of_filesystem
+
+        return store_of_filesystem(store.fs, store.path)
     if hasattr(store, "get_sync"):
         return SyncZarrStore(store)
     return remote_zarr_store(store)
