@@ -1,7 +1,7 @@
 """Chunks of an array, small and large, whole and one row: BlockReader beside zarr-python and its peers.
 
-numcodecs uses threads of its own when called on the main thread; here it is told not to, so that one thread is
-compared with one thread. Peers that are not installed are left out.
+numcodecs uses threads of its own when called on the main thread; here it is told not to, so that one thread
+is compared with one thread. Peers that are not installed are left out.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ chunk and key.
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -192,26 +193,26 @@ def _runs(chunk: SparseBlosc, spans: Sequence[tuple[int, int]]) -> Iterator[tupl
 def _rebuild(chunk: SparseBlosc, first: int, last: int, nbytes: int) -> bytes:
     # Blocks [first, last), which hold `nbytes` bytes, as a Blosc chunk of their own; bit planes without the
     # flag, so that they are left as they are.
-    header, starts, stops = chunk.index.header, chunk.index.starts[first:last], chunk.index.stops[first:last]
-    index_bytes = HEADER_BYTES + 4 * (last - first)
-    if (starts[1:] == stops[:-1]).all():
-        stored = [chunk.stored(int(starts[0]), int(stops[-1]))]
-        offsets = starts - (int(starts[0]) - index_bytes)
+    header = chunk.index.header
+    starts = chunk.index.starts[first:last].tolist()
+    stops = chunk.index.stops[first:last].tolist()
+    at = HEADER_BYTES + 4 * len(starts)
+    offsets = []
+    for start, stop in zip(starts, stops, strict=True):
+        offsets.append(at)
+        at += stop - start
+    if starts[1:] == stops[:-1]:
+        stored = [chunk.stored(starts[0], stops[-1])]
     else:
-        stored = [chunk.stored(*bounds) for bounds in zip(starts.tolist(), stops.tolist(), strict=True)]
-        offsets = np.cumsum([index_bytes, *map(len, stored)])[:-1]
+        stored = [chunk.stored(*bounds) for bounds in zip(starts, stops, strict=True)]
     flags = header.flags
     if header.has_planes:
         flags &= ~(SHUFFLE | BITSHUFFLE)
     if nbytes < header.block_bytes:  # the short last block, which is never split, would now be a full one
         flags |= UNSPLIT
-    fresh = header._replace(
-        flags=flags,
-        nbytes=nbytes,
-        block_bytes=min(header.block_bytes, nbytes),
-        stored_bytes=index_bytes + sum(map(len, stored)),
-    )
-    return b"".join((header_struct.pack(*fresh), offsets.astype("<u4").tobytes(), *stored))
+    size = min(header.block_bytes, nbytes)
+    fresh = header_struct.pack(header.version, header.codec_version, flags, header.typesize, nbytes, size, at)
+    return b"".join((fresh, struct.pack(f"<{len(offsets)}I", *offsets), *stored))
 
 
 def _library(data: Buffer, out: Bytes) -> None:
