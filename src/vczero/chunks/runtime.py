@@ -10,6 +10,9 @@ from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
+import numpy.typing as npt
+
+from vczero.chunks.memory import Pool
 from vczero.chunks.portal import Portal
 from vczero.chunks.run import Engine, Run
 from vczero.chunks.schedule import Window
@@ -57,6 +60,7 @@ class Runtime:
         self.decode_threads = _checked("decode_threads", threads, 1)
         self.readahead_bytes = _checked("readahead_bytes", readahead_bytes, 0)
         self._is_closed = False
+        self._pool = Pool(self.readahead_bytes // 2)
         self._runs: weakref.WeakSet[Run[Any]] = weakref.WeakSet()
         self._start_afresh()
         _open_runtimes.add(self)
@@ -83,6 +87,14 @@ class Runtime:
         run = Run(window, work, self._engine)
         self._runs.add(run)
         return Stream(run, self)
+
+    def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """An array in C order with undefined contents; large ones use the memory of dropped batches."""
+        return self._pool.empty(shape, dtype)
+
+    def trim(self) -> None:
+        """Return memory of dropped batches to the system; done whenever a stream is closed."""
+        self._pool.clear()
 
     def fetch_all(self, store: AnyStore, fetches: Sequence[Fetch[T]]) -> list[T]:
         """What each fetch returns: one after the other on a synchronous store, all at once on an asynchronous
@@ -148,6 +160,7 @@ class Runtime:
         _open_runtimes.discard(self)
         for run in list(self._runs):
             run.cancel(VczeroError("the reader was closed before this iterator was at its end"))
+        self.trim()
         self._finalizer()
         self._engine.workers.join(_PATIENCE_SECONDS)
         self._engine.portal.join(_PATIENCE_SECONDS)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from vczero.chunks.run import Run
 from vczero.chunks.units import StreamStatistics
+
+if TYPE_CHECKING:
+    from vczero.chunks.runtime import Runtime
 
 __all__ = ["Stream", "StreamStatistics"]
 
@@ -24,9 +27,9 @@ class Stream(Generic[T_co]):
     runtime is closed first, the next `next` raises `VczeroError`, since results are missing.
     """
 
-    def __init__(self, run: Run[T_co], owner: object) -> None:
+    def __init__(self, run: Run[T_co], owner: Runtime) -> None:
         self._run = run
-        self._owner: Any = owner  # the runtime must outlive the stream
+        self._owner: Runtime | None = owner  # it must outlive the stream
         self._finalizer = weakref.finalize(self, _finish, run)
         self._finalizer.atexit = False
 
@@ -49,7 +52,9 @@ class Stream(Generic[T_co]):
     def close(self) -> None:
         """Cancel what is in flight and free what is queued. Idempotent; may be called by any thread."""
         self._finalizer()
-        self._owner = None
+        if self._owner is not None:
+            self._owner.trim()
+            self._owner = None
 
     def statistics(self) -> StreamStatistics:
         """A snapshot; may be asked for at any time, also after the end."""
