@@ -16,7 +16,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vczero.chunks.stores import Buffer, ByteRange, Fetch, Request, clamp_range, slice_ranges
 from vczero.errors import StoreError, UnsupportedError
@@ -29,6 +29,8 @@ _END64: Final = struct.Struct("<4sQ2H2L4Q")
 _ENTRY: Final = struct.Struct("<4s4x2H4x3L3H8xL")
 _LOCAL: Final = struct.Struct("<4s22x2H")
 _TAIL_BYTES: Final = 2**16 - 1 + _END.size + _END64_LOCATOR.size + _END64.size
+_ENTRY_BYTES: Final = _ENTRY.size
+_LOCAL_BYTES: Final = _LOCAL.size
 _STORED: Final = 0
 _DEFLATED: Final = 8
 _FULL: Final = 0xFFFF_FFFF
@@ -37,8 +39,7 @@ _FULL: Final = 0xFFFF_FFFF
 _SLACK: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One file of an archive, as the directory describes it.
 
     Attributes:
@@ -126,27 +127,38 @@ def _read_end64(name: str, key: str, tail: bytes, locator: int) -> Fetch[tuple[t
 
 def _parse_directory(name: str, directory: bytes, count: int) -> dict[str, Member]:
     members: dict[str, Member] = {}
+    unpack, size = _ENTRY.unpack_from, len(directory)
     position = seen = 0
     try:
-        while position < len(directory):
-            entry = _ENTRY.unpack_from(directory, position)
-            signature, flags, method, crc, stored_bytes, nbytes = entry[:6]
-            name_bytes, extra_bytes, comment_bytes, offset = entry[6:]
-            extra_at = position + _ENTRY.size + name_bytes
-            comment_at = extra_at + extra_bytes
-            member_name = directory[extra_at - name_bytes : extra_at]
-            position = comment_at + comment_bytes
-            if signature != b"PK\1\2" or position > len(directory):
+        while position < size:
+            entry = unpack(directory, position)
+            (
+                signature,
+                flags,
+                method,
+                crc,
+                stored_bytes,
+                nbytes,
+                name_bytes,
+                extra_bytes,
+                comment_bytes,
+                offset,
+            ) = entry
+            name_at = position + _ENTRY_BYTES
+            extra_at = name_at + name_bytes
+            position = extra_at + extra_bytes + comment_bytes
+            if signature != b"PK\1\2" or position > size:
                 raise _corrupt(name, "its central directory is damaged")
             seen += 1
-            if member_name.endswith(b"/"):
+            raw = directory[name_at:extra_at]
+            path = raw.decode("ascii" if raw.isascii() else "utf-8" if flags & 0x800 else "cp437")
+            if path[-1:] == "/":
                 continue
-            if _FULL in (stored_bytes, nbytes, offset):
-                extra = directory[extra_at:comment_at]
+            if nbytes == _FULL or stored_bytes == _FULL or offset == _FULL:
+                extra = directory[extra_at : extra_at + extra_bytes]
                 nbytes, stored_bytes, offset = _zip64_sizes(extra, nbytes, stored_bytes, offset)
-            header_bytes = _LOCAL.size + name_bytes + extra_bytes
-            path = member_name.decode("utf-8" if flags & 0x800 else "cp437")
-            members[path] = Member(offset, header_bytes, stored_bytes, nbytes, crc, method, bool(flags & 1))
+            header_bytes = _LOCAL_BYTES + name_bytes + extra_bytes
+            members[path] = Member(offset, header_bytes, stored_bytes, nbytes, crc, method, flags & 1 == 1)
     except (struct.error, UnicodeDecodeError) as error:
         raise _corrupt(name, "its central directory is damaged") from error
     if (seen - count) % 2**16:  # without zip64 the count has 16 bits

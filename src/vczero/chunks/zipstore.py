@@ -43,7 +43,11 @@ def find_root(keys: Iterable[str]) -> str:
     >>> find_root(["notes.txt", "data.zarr/.zgroup", "data.zarr/x/.zarray"])
     'data.zarr'
     """
-    folders = {key.rpartition("/")[0] for key in keys if key.rpartition("/")[2] in _GROUP_DOCUMENTS}
+    folders = {
+        key.rpartition("/")[0]
+        for key in keys
+        if key.endswith(_GROUP_DOCUMENTS) and key.rpartition("/")[2] in _GROUP_DOCUMENTS
+    }
     depth = min((_depth(folder) for folder in folders), default=0)
     nearest = [folder for folder in folders if _depth(folder) == depth]
     return nearest[0] if len(nearest) == 1 else ""
