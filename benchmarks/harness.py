@@ -122,9 +122,7 @@ class Isolated:
 
     def _run(self) -> dict[str, Any]:
         argv = [self.python, str(HERE / "harness.py"), "--isolated", self.target, json.dumps(list(self.args))]
-        done = subprocess.run(
-            argv, capture_output=True, text=True, env={**os.environ, **self.env}, check=False
-        )
+        done = subprocess.run(argv, capture_output=True, text=True, env=_environment(self.env), check=False)
         if done.returncode:
             raise BenchmarkError(f"{self.name}: exit status {done.returncode}\n{done.stderr}")
         report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -165,7 +163,7 @@ class Command:
         # -I -S: nothing of the environment's start-up, so that the launcher stays small.
         launcher = [sys.executable, "-I", "-S", str(LAUNCHER), output, *argv]
         done = subprocess.run(
-            launcher, capture_output=True, text=True, env={**os.environ, **self.env}, check=False
+            launcher, capture_output=True, text=True, env=_environment(self.env), check=False
         )
         if done.returncode:
             raise BenchmarkError(f"{self.name}: {done.stderr}")
@@ -193,6 +191,12 @@ class Command:
     def figures(self) -> Mapping[str, str]:
         """None."""
         return {}
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    # Bytecode is kept, as where a package is installed: else a program is compiled at each start.
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **extra}
 
 
 def whole_digest(stream: IO[bytes]) -> str:
