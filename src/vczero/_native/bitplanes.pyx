@@ -3,9 +3,7 @@
 """Bytes as bit planes: made whole again, or counted as they are. See vczero/kernels/bitplanes.py.
 
 A block of n bytes, n a multiple of 8, is stored as eight planes of n / 8 bytes, the lowest bit's first: bit
-j % 8 of byte j // 8 of plane p is bit p of the block's byte j. A block of any other length is stored as it
-is.
-
+j % 8 of byte j // 8 of plane p is bit p of the block's byte j. Other blocks are stored as they are.
 Loops are long, simple and over whole tiles, so that any compiler makes vector instructions of them.
 """
 
@@ -13,7 +11,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cdef enum:
-    TILE = 1024  # bytes of a plane; with what they become, eight times as many, they stay in the first-level cache
+    TILE = 1024  # bytes of a plane; eight of them, and what they become, fit the first-level cache
     WORDS = 128  # TILE // 8
     PIECE = 240  # bytes counted at a time: a byte can count them, and vectors of 16 divide them
 
@@ -79,7 +77,7 @@ cdef inline Py_ssize_t load(uint64_t* words, const uint8_t* plane, Py_ssize_t co
 cdef inline void exchange(
     uint64_t* low, uint64_t* high, Py_ssize_t number, int shift, uint64_t mask
 ) noexcept nogil:
-    # The bits of `low` that are `shift` above those of `mask` change places with the bits of `high` in `mask`.
+    # The bits of `low` that are `shift` above `mask` change places with the bits of `high` under `mask`.
     cdef uint64_t moved
     cdef Py_ssize_t j
     for j in range(number):
@@ -209,7 +207,7 @@ cdef check_rows(uint8_t[:, :] out, Py_ssize_t at, Py_ssize_t count):
         raise ValueError("the output is too small")
 
 
-# Counting. A tally holds, by value, how many bytes of a row have it; that of 0 is left alone, it follows from the rest.
+# Counting. A tally holds, by value, how many bytes of a row have it; 0 is left out, it follows from the rest.
 
 
 cdef inline int64_t population(const uint64_t* words, Py_ssize_t number) noexcept nogil:
@@ -225,14 +223,17 @@ cdef inline int64_t population(const uint64_t* words, Py_ssize_t number) noexcep
     return <int64_t> ((total * 0x0001000100010001ULL) >> 48)
 
 
-cdef inline uint64_t split(uint64_t* words, const uint64_t* other, uint64_t* both, Py_ssize_t number) noexcept nogil:
-    # Bits of `words` that are set in `other` move to `both`; not zero if there were any bits in `words`.
+cdef inline uint64_t split(
+    uint64_t* words, uint64_t* other, uint64_t* both, Py_ssize_t number
+) noexcept nogil:
+    # Bits that are in `words` and `other` move to `both`; not zero if there were any bits in `words`.
     cdef uint64_t seen = 0
     cdef Py_ssize_t j
     for j in range(number):
         seen |= words[j]
         both[j] = words[j] & other[j]
-        words[j] &= ~other[j]
+        words[j] ^= both[j]
+        other[j] ^= both[j]
     return seen
 
 
@@ -259,13 +260,9 @@ cdef void tally_words(uint64_t (*words)[WORDS], Py_ssize_t number, int64_t* tall
     if split(full, words[0], both, number):
         tally[254] += population(full, number)
         tally[255] += population(both, number)
-        for j in range(number):
-            words[0][j] &= ~both[j]
     if split(two, words[0], both, number):
         tally[2] += population(two, number)
         tally[3] += population(both, number)
-        for j in range(number):
-            words[0][j] &= ~both[j]
     tally[1] += population(words[0], number)
 
 
@@ -377,13 +374,11 @@ def count_planes(
 
 
 def count_values(const uint8_t[:, :] rows, int32_t[:, ::1] counts, const int64_t[::1] columns):
-    cdef Py_ssize_t width = rows.shape[1], total = rows.shape[0], row
-    cdef Py_ssize_t i, j, size
+    cdef Py_ssize_t total = rows.shape[0], width = rows.shape[1], number = width, row, i, j, size
     cdef int64_t tally[256]
     cdef uint8_t chosen[PIECE]
     cdef const uint8_t* data
     cdef const int64_t* wanted = NULL
-    cdef Py_ssize_t number = width
     if width > 1 and rows.strides[1] != 1:
         raise ValueError("the bytes of a row must lie side by side")
     if counts.shape[0] != total or counts.shape[1] < 2 or counts.shape[1] > 256:
