@@ -247,7 +247,14 @@ class VczReader(StoreProperties):
 
         def begin() -> tuple[Stream[T], BatchWork[T]]:
             scan, static = self._plan(query, names, arrays)
-            work = BatchWork(scan, fields=names, predicate=query.predicate, static=static, function=function)
+            work = BatchWork(
+                scan,
+                fields=names,
+                predicate=query.predicate,
+                static=static,
+                function=function,
+                empty=self._runtime.empty,
+            )
             return self._runtime.run(scan.steps(start), work), work
 
         return BatchIterator(begin)

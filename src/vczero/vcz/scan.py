@@ -59,6 +59,7 @@ class BatchWork(Generic[T]):
         predicate: what the plan's tested columns are for.
         static: columns without variants axis, given to every batch as they are.
         function: called with each batch, on the worker, by several at once.
+        empty: makes the batch's arrays; `Runtime.empty` uses the memory of dropped batches.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class BatchWork(Generic[T]):
         predicate: Predicate | None,
         static: Mapping[str, Column],
         function: Callable[[Batch], T],
+        empty: Callable[[tuple[int, ...], np.dtype[Any]], npt.NDArray[Any]] = np.empty,
     ) -> None:
         self._plan = plan
         self._tested = plan.tested or {}
@@ -76,6 +78,7 @@ class BatchWork(Generic[T]):
         self._predicate = predicate
         self._static = static
         self._function = function
+        self._empty = empty
         self._lock = Lock()
         self.variants_yielded = 0
 
@@ -127,7 +130,7 @@ class BatchWork(Generic[T]):
         rows = _count(state.runs)
         for layout in state.layouts:
             if not layout.is_text:
-                state.arrays[layout] = np.empty((rows, *layout.shape), layout.dtype)
+                state.arrays[layout] = self._empty((rows, *layout.shape), layout.dtype)
 
     def _complete(self, state: _State, decoded: Decoded) -> None:
         """Finish the columns of the phase under way."""
