@@ -11,6 +11,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,21 @@ def peers(folder: Path, array: Any) -> dict[str, Callable[[int], Array]]:
     return found
 
 
+def zarr_ways(array: Any, reader: BlockReader) -> dict[str, Callable[[int], Array]]:
+    """Ours and zarr-python's ways of reading chunk `number`."""
+    rows = array.chunks[0]
+    return {
+        "vczero": lambda number: reader.read_chunk(first_coords(array, number)),
+        "zarr.Array.blocks": lambda number: array.blocks[first_coords(array, number)],
+        "zarr.Array[...]": lambda number: array[number * rows : (number + 1) * rows],
+    }
+
+
+def read_all(read: Callable[[int], Array], count: int) -> list[Array]:
+    """The first `count` chunks."""
+    return [read(number) for number in range(count)]
+
+
 def whole_chunks(report: Report, folder: Path, name: str, count: int) -> dict[str, Result]:
     """Read `count` chunks one after the other, from the directory and from the zip."""
     results = {}
@@ -119,21 +135,10 @@ def whole_chunks(report: Report, folder: Path, name: str, count: int) -> dict[st
         array: Any = zarr.open_group(store, mode="r")[name]
         reader = BlockReader(meta_from_zarr(array), ZipStore(path) if kind == "zip" else LocalStore(path))
         rows = array.chunks[0]
-        ways: dict[str, Callable[[int], Array]] = {
-            "vczero": lambda number, reader=reader, array=array: reader.read_chunk(
-                first_coords(array, number)
-            ),
-            "zarr.Array.blocks": lambda number, array=array: array.blocks[first_coords(array, number)],
-            "zarr.Array[...]": lambda number, array=array, rows=rows: array[
-                number * rows : (number + 1) * rows
-            ],
-        }
+        ways = zarr_ways(array, reader)
         if kind == "directory":
             ways |= {"open, read, numcodecs": plain_read(folder, array), **peers(folder, array)}
-        calls = [
-            Call(way, lambda read=read: [read(number) for number in range(count)])
-            for way, read in ways.items()
-        ]
+        calls = [Call(way, partial(read_all, read, count)) for way, read in ways.items()]
         title = f"`{name}`: {count} chunks of {rows} rows, {kind}"
         results[kind] = report.add(compare(title, calls, same=arrays_equal))
     return results
@@ -202,7 +207,7 @@ def one_row(report: Report, folder: Path, name: str) -> None:
         "open, read, numcodecs": lambda: plain_read(folder, array)(1)[row : row + 1],
     }
     for peer, read in peers(folder, array).items():
-        ways[peer] = lambda read=read: read(1)[row : row + 1]
+        ways[peer] = partial(read_row, read, row)
     calls = [Call(way, read) for way, read in ways.items()]
     result = report.add(compare(f"`{name}`: one row, directory", calls, same=arrays_equal))
     report.goal(
@@ -212,25 +217,32 @@ def one_row(report: Report, folder: Path, name: str) -> None:
     )
 
 
+def read_row(read: Callable[[int], Array], row: int) -> Array:
+    """One row of chunk 1, which is read whole."""
+    return read(1)[row : row + 1]
+
+
 def counts(report: Report, folder: Path, name: str, at_least: float) -> None:
     """Values counted per row, against decoding alone."""
     array: Any = zarr.open_group(folder / "directory", mode="r")[name]
     reader = BlockReader(meta_from_zarr(array), LocalStore(folder / "directory"))
     encoded = reader.fetch(first_coords(array, 0))
+    stored = encoded.data
+    assert isinstance(stored, bytes | bytearray | memoryview)
     buffer = np.empty(array.chunks, array.dtype)
     flat = buffer.reshape(ROWS, -1)
 
     def ours() -> Array:
         counted = np.zeros((ROWS, 4), np.int32)
-        assert count_rows(encoded.data, buffer.nbytes, flat.shape[1], flat.shape[1], counted)
+        assert count_rows(stored, buffer.nbytes, flat.shape[1], flat.shape[1], counted)
         return counted
 
     def numpy() -> Array:
-        library.decompress(encoded.data, buffer)
+        library.decompress(stored, buffer)
         return np.stack([(flat == value).sum(axis=1, dtype=np.int32) for value in (0, 1, -2, -1)], axis=1)
 
     def decode_only() -> Array:
-        library.decompress(encoded.data, buffer)
+        library.decompress(stored, buffer)
         return expected
 
     expected = numpy()

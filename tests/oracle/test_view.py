@@ -63,7 +63,7 @@ def test_parts_of_the_output(pair: tuple[Path, Path], option: str) -> None:
 
 
 def subset_records(vcf: str) -> list[dict]:
-    """Records without the counts of those whose calls are all missing (a store does not tell an absent GT)."""
+    """Records without the counts of those whose calls are all missing (a store knows no absent GT)."""
     made = records(vcf)
     for record in made:
         if record["INFO"].get("AN") in ([0.0], None):

@@ -154,7 +154,7 @@ def _parse_directory(name: str, directory: bytes, count: int) -> dict[str, Membe
             path = raw.decode("ascii" if raw.isascii() else "utf-8" if flags & 0x800 else "cp437")
             if path[-1:] == "/":
                 continue
-            if nbytes == _FULL or stored_bytes == _FULL or offset == _FULL:
+            if _FULL in (nbytes, stored_bytes, offset):
                 extra = directory[extra_at : extra_at + extra_bytes]
                 nbytes, stored_bytes, offset = _zip64_sizes(extra, nbytes, stored_bytes, offset)
             header_bytes = _LOCAL_BYTES + name_bytes + extra_bytes
