@@ -111,3 +111,35 @@ def test_floats_in_plenty(tmp_path: Path) -> None:
     theirs = bcftools("query", "-f", r"%F\n", tmp_path / "floats.vcf")
     ours = b"".join(text.lines([text.Values(values), text.Literal(b"\n")], len(values))).decode()
     assert ours == theirs
+
+
+TRANSLATED = """##fileformat=VCFv4.3
+##contig=<ID=1>
+##FORMAT=<ID=GT,Number=1,Type=String,Description="g">
+#CHROM	POS	ID	REF	ALT	QUAL	FILTER	INFO	FORMAT	a	b	c	d	e
+1	10	.	A	C,*	.	.	.	GT	0/.	.|1	0/2	2/2	1
+1	11	.	a	c,G	.	.	.	GT	0/1	1|2	0/2	2/2	1
+1	12	.	N	C,<DEL>	.	.	.	GT	0/1	1|2	0/2	2/2	.
+1	13	.	A	C,G,T	.	.	.	GT	0/1/2	1|2	3/0	2/2	3|2
+1	14	.	A	R,G	.	.	.	GT	0/1	1|2	0/0	2/2	0/0
+1	16	.	A	AT,G	.	.	.	GT	0/2	1|2	2/0	0/1	1/1
+"""
+
+
+def test_calls_as_bases(tmp_path: Path, example_store: Path, example_vcf: Path) -> None:
+    """%TGT and %IUPACGT: bases, codes of two bases, and everything that has no code."""
+    agree(r"[%TGT %IUPACGT,]\n", example_store, example_vcf)
+    pytest.importorskip("bio2zarr")
+    (tmp_path / "t.vcf").write_text(TRANSLATED)
+    agree(r"%POS[ %TGT %IUPACGT]\n", convert(tmp_path / "t.vcf"), tmp_path / "t.vcf")
+
+
+def convert(vcf: Path) -> Path:
+    """A store that bio2zarr makes of a VCF."""
+    from bio2zarr import vcf as vcf2zarr
+
+    packed = vcf.with_suffix(".vcf.gz")
+    bcftools("view", "-Oz", "-o", packed, vcf)
+    bcftools("index", packed)
+    vcf2zarr.convert([packed], vcf.with_suffix(".vcz"), worker_processes=0)
+    return vcf.with_suffix(".vcz")

@@ -20,7 +20,7 @@ cdef enum Kind:
     BOOL, I1, I2, I4, I8, F4, F8, STRINGS, UCS4, BYTES
 
 cdef enum Code:
-    TEXT, VALUES, LOOKUP, NAMES, GENOTYPES, INFO, SAMPLES, FORMAT
+    TEXT, VALUES, LOOKUP, NAMES, GENOTYPES, INFO, SAMPLES, FORMAT, BASES, IUPAC
 
 cdef struct Column:
     Kind kind
@@ -36,6 +36,7 @@ cdef struct Op:
     Py_ssize_t length
     Column column
     Column other                    # LOOKUP, NAMES: names; GENOTYPES: phased; SAMPLES: mask; VALUES: see below
+    Column alleles                  # BASES, IUPAC: the alleles' text
     Py_ssize_t children             # that many of the following operations belong to this one
 
 
@@ -201,6 +202,8 @@ cdef char* write_op(
         return write_genotype(op, row, sample, pos, out)
     if op.code == INFO:
         return write_info(op, row, pos, out)
+    if op.code == BASES or op.code == IUPAC:
+        return write_bases(op, row, sample, pos, out)
     if op.code == SAMPLES:
         return write_samples(op, row, samples, scratch, pos, out)
     return write_format(op, row, samples, scratch, pos, out)
@@ -246,11 +249,11 @@ cdef int parse_column(tuple spec, Column* column, Buffers buffers) except -1:
 def assemble(list program, Py_ssize_t rows, Py_ssize_t samples) -> list:
     """The lines of `rows` rows, as blocks: the program run once for each row.
 
-    `program` holds tuples (code, text, column, other, children); a column is None or (kind, data, offsets,
+    `program` holds tuples (code, text, column, other, alleles, children); a column is None or (kind, data, offsets,
     row stride, sample stride, value stride, values per cell, width). The caller answers for the extents.
     """
     cdef Py_ssize_t count = len(program), k, row
-    cdef Buffers buffers = Buffers(4 * count)
+    cdef Buffers buffers = Buffers(6 * count)
     cdef Op* ops = <Op*>calloc(count + 1, sizeof(Op))
     cdef const Op** scratch = <const Op**>calloc(2 * count + 1, sizeof(Op*))
     cdef Blocks out = Blocks()
@@ -262,7 +265,7 @@ def assemble(list program, Py_ssize_t rows, Py_ssize_t samples) -> list:
         if ops == NULL or scratch == NULL:
             raise MemoryError
         for k in range(count):
-            code, text, column, other, children = program[k]
+            code, text, column, other, alleles, children = program[k]
             ops[k].code = <Code><int>code
             ops[k].text = text
             ops[k].length = len(text)
@@ -271,6 +274,8 @@ def assemble(list program, Py_ssize_t rows, Py_ssize_t samples) -> list:
                 parse_column(column, &ops[k].column, buffers)
             if other is not None:
                 parse_column(other, &ops[k].other, buffers)
+            if alleles is not None:
+                parse_column(alleles, &ops[k].alleles, buffers)
         pos = out.start()
         with nogil:
             for row in range(rows):

@@ -99,3 +99,59 @@ cdef char* write_genotype(const Op* op, Py_ssize_t row, Py_ssize_t sample, char*
         pos[0] = 46
         pos += 1
     return pos
+
+
+cdef char iupac_code(const Column* alleles, Py_ssize_t at, int64_t first, int64_t second) noexcept nogil:
+    """The code of two alleles that are one of A, C, G, T each, in either case; 0 for others."""
+    cdef int bits = base_bit(alleles, at, first), other = base_bit(alleles, at, second)
+    if bits == 0 or other == 0:
+        return 0
+    # By the set of bases: A 1, C 2, G 4, T 8.
+    return b"\0ACMGRSVTWYHKDBN"[bits | other]
+
+
+cdef int base_bit(const Column* alleles, Py_ssize_t at, int64_t allele) noexcept nogil:
+    cdef int64_t start
+    cdef char base
+    if not 0 <= allele < alleles.count:
+        return 0
+    start = alleles.offsets[at + allele]
+    if alleles.offsets[at + allele + 1] - start != 1:
+        return 0
+    base = alleles.data[start] & ~32
+    return 1 if base == 65 else 2 if base == 67 else 4 if base == 71 else 8 if base == 84 else 0
+
+
+cdef char* write_bases(const Op* op, Py_ssize_t row, Py_ssize_t sample, char* pos, Blocks out) except NULL nogil:
+    """A call with the alleles' text in place of their numbers; of IUPAC, a code where there is one."""
+    cdef Py_ssize_t at = row * op.column.row + sample * op.column.sample
+    cdef Py_ssize_t texts = row * op.alleles.row
+    cdef bint phased = (
+        op.other.data != NULL and op.other.data[row * op.other.row + sample * op.other.sample] != 0
+    )
+    cdef Py_ssize_t k
+    cdef int64_t allele
+    cdef char code
+    if op.code == IUPAC and op.column.count > 1 and (
+        op.column.count == 2 or load_integer(&op.column, at + 2 * op.column.value) == -2
+    ):
+        allele = load_integer(&op.column, at)
+        code = iupac_code(&op.alleles, texts, allele, load_integer(&op.column, at + op.column.value))
+        if code:
+            return put_char(out, pos, code)
+    for k in range(op.column.count):
+        allele = load_integer(&op.column, at)
+        if allele == -2:
+            return pos if k else put_char(out, pos, 46)
+        if k:
+            pos = put_char(out, pos, 124 if phased else 47)
+        if 0 <= allele < op.alleles.count:
+            pos = put(
+                out, pos,
+                op.alleles.data + op.alleles.offsets[texts + allele],
+                op.alleles.offsets[texts + allele + 1] - op.alleles.offsets[texts + allele],
+            )
+        else:
+            pos = put_char(out, pos, 46)
+        at += op.column.value
+    return pos

@@ -7,7 +7,7 @@ most one axis of values in a cell.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from vczero.strings import Strings
 from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
 
 __all__ = [
+    "allele_lengths",
+    "allele_strings",
     "cell_column",
     "contig_piece",
     "end_position",
@@ -96,15 +98,23 @@ def field_piece(
     return text.Values(column, key.encode(), samples=samples, start=start, stop=stop, lone=lone)
 
 
-def genotype_piece(batch: Batch) -> text.Genotypes:
-    """The piece that writes calls; without `call_genotype_phased` in the batch all are unphased."""
+def genotype_piece(
+    batch: Batch, spelling: Literal["numbers", "bases", "iupac"] = "numbers"
+) -> text.Genotypes:
+    """The piece that writes calls; without `call_genotype_phased` in the batch all are unphased.
+
+    `spelling`: the alleles' numbers, their text, or their text with IUPAC codes where two bases have one.
+    """
     calls = cell_column(batch.columns["call_genotype"], 2)
     phased = batch.columns.get("call_genotype_phased")
     if not isinstance(calls, np.ndarray) or isinstance(phased, Strings):
         raise ChunkError("call_genotype must hold integers and call_genotype_phased booleans")
     if calls.ndim == 2:
         calls = calls[:, :, None]
-    return text.Genotypes(calls, None if phased is None else phased.astype(np.bool_, copy=False))
+    phase = None if phased is None else phased.astype(np.bool_, copy=False)
+    if spelling == "numbers":
+        return text.Genotypes(calls, phase)
+    return text.Genotypes(calls, phase, alleles=allele_strings(batch), iupac=spelling == "iupac")
 
 
 def contig_piece(batch: Batch, contigs: Strings) -> text.Lookup:
@@ -151,9 +161,18 @@ def end_position(batch: Batch) -> npt.NDArray[np.int64]:
     length = batch.columns.get("variant_length")
     if isinstance(length, np.ndarray):
         return position + length.astype(np.int64) - 1
-    alleles = batch.columns["variant_allele"]
+    return position + np.maximum(allele_lengths(batch)[:, 0], 1) - 1
+
+
+def allele_strings(batch: Batch) -> Strings:
+    """Text, (variants, alleles): REF first, "" beyond a variant's alleles."""
+    alleles = cell_column(batch.columns["variant_allele"], 1)
     if isinstance(alleles, np.ndarray):
         alleles = Strings.from_values(alleles)
-    per_row = math.prod(alleles.shape[1:])
-    lengths = np.diff(alleles.offsets).reshape(-1, per_row)[:, 0]
-    return position + np.maximum(lengths, 1) - 1
+    return alleles if len(alleles.shape) == 2 else alleles.reshape((*alleles.shape, 1))
+
+
+def allele_lengths(batch: Batch) -> npt.NDArray[np.int64]:
+    """int64, (variants, alleles): bytes of each allele, 0 beyond a variant's alleles."""
+    alleles = allele_strings(batch)
+    return np.diff(alleles.offsets).reshape(alleles.shape)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
-from vczero.formats.columns import cell_column
-from vczero.strings import Strings
+from vczero.formats.columns import allele_lengths, cell_column
 from vczero.vcz.schema import Batch, FieldInfo, describe_field
 
 __all__ = ["ALLELE_COUNT", "ALLELE_NUMBER", "allele_counts"]
@@ -39,19 +36,10 @@ def allele_counts(batch: Batch) -> dict[str, npt.NDArray[np.int32]]:
     calls = cell_column(batch.columns["call_genotype"], 2)
     assert isinstance(calls, np.ndarray)
     calls = calls.reshape(len(calls), -1)
-    alternates = _num_alleles(batch) - 1
+    alternates = np.count_nonzero(allele_lengths(batch), axis=1) - 1
     width = max(1, int(alternates.max(initial=1)))
     counts = np.full((len(calls), width), _FILL, np.int32)
     for allele in range(1, width + 1):
         column = (calls == allele).sum(axis=1, dtype=np.int32)
         counts[:, allele - 1] = np.where(alternates >= allele, column, _FILL)
     return {"variant_AC": counts, "variant_AN": (calls >= 0).sum(axis=1, dtype=np.int32)}
-
-
-def _num_alleles(batch: Batch) -> npt.NDArray[np.int64]:
-    """int64, (variants,): alleles of each variant, REF included."""
-    alleles = batch.columns["variant_allele"]
-    if isinstance(alleles, np.ndarray):
-        alleles = Strings.from_values(alleles)
-    lengths = np.diff(alleles.offsets).reshape(-1, math.prod(alleles.shape[1:]))
-    return np.asarray((lengths > 0).sum(axis=1), np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from vczero.errors import ExpressionError, FieldNotFoundError
 from vczero.formats import columns, vcf
@@ -24,6 +25,9 @@ _FIXED: dict[str, tuple[str, int, int | None]] = {
     "FIRST_ALT": ("variant_allele", 1, 2),
     "QUAL": ("variant_quality", 0, None),
 }
+
+
+_SPELLINGS: dict[str, Literal["bases", "iupac"]] = {"TGT": "bases", "IUPACGT": "iupac"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,20 @@ class Resolver:
         if part.name == "SAMPLE" and not part.category:
             piece = text.Values(self.samples, rows=False, samples=True)
             return Slot(frozenset(), lambda _: piece)
-        return self._format(part) or self._column(part) or self._info(part, inside=True)
+        return (
+            self._translated(part)
+            or self._format(part)
+            or self._column(part)
+            or self._info(part, inside=True)
+        )
+
+    def _translated(self, tag: Tag) -> Slot | None:
+        """TGT and IUPACGT: calls as bases."""
+        spelling = _SPELLINGS.get(tag.name)
+        if spelling is None or tag.category or not self.metadata.has_field("call_genotype"):
+            return None
+        wanted = {"call_genotype", "call_genotype_phased", "variant_allele"}
+        return self._slot(wanted, lambda batch: columns.genotype_piece(batch, spelling))
 
     def _column(self, tag: Tag) -> Slot | None:
         """A column of VCF, or of what bcftools makes of them; None for a tag of INFO or FORMAT."""

@@ -13,14 +13,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vczero._native import text as _native
 from vczero._native.blocks import Block, empty_pool
+from vczero.kernels.pieces import (
+    Column,
+    Format,
+    Genotypes,
+    Info,
+    Line,
+    Literal,
+    Lookup,
+    Names,
+    Piece,
+    Samples,
+    Values,
+)
 from vczero.strings import Strings
 
 __all__ = [
@@ -40,113 +53,8 @@ __all__ = [
     "lines_numpy",
 ]
 
-Column: TypeAlias = npt.NDArray[Any] | Strings
 _NUMBERS = {("b", 1): 0, ("i", 1): 1, ("i", 2): 2, ("i", 4): 3, ("i", 8): 4, ("f", 4): 5, ("f", 8): 6}
 _STRINGS, _UCS4, _BYTES = 7, 8, 9
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """Text as it is."""
-
-    text: bytes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Values:
-    """A cell's values from `start` to `stop`.
-
-    Where all values are missing (of a column with samples: of all samples in the row), the cell is one ".",
-    since then the row does not have the key.
-
-    Attributes:
-        column: axes rows (if `rows`), samples (if `samples`), and at most one more, the values of a cell.
-            bool, integers and floats in native byte order, fixed-width text, or `Strings`.
-        key: the name in INFO or FORMAT.
-        lone: whether a cell with one value only, a number, gives that, whatever `start` is (bcftools query
-            1.16 does so in INFO).
-    """
-
-    column: Column
-    key: bytes = b""
-    rows: bool = True
-    samples: bool = False
-    start: int = 0
-    stop: int | None = None
-    lone: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lookup:
-    """The name whose number stands in the row; "." for a number that has none.
-
-    Attributes:
-        column: integers, (rows,).
-        names: (names,).
-    """
-
-    column: npt.NDArray[Any]
-    names: Strings
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Names:
-    """The names whose flag is set in the row, joined by ";".
-
-    Attributes:
-        column: bool, (rows, names).
-        names: (names,).
-    """
-
-    column: npt.NDArray[np.bool_]
-    names: Strings
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Genotypes:
-    """A sample's call.
-
-    Attributes:
-        column: integers, (rows, samples, ploidy).
-        phased: bool, (rows, samples); None where no call is phased.
-    """
-
-    column: npt.NDArray[Any]
-    phased: npt.NDArray[np.bool_] | None = None
-    key: bytes = b"GT"
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """`key=values` of the entries that have a value in the row, flags as `key`, joined by ";"."""
-
-    entries: tuple[Values, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Samples:
-    """The pieces once for each sample; with a mask, bool (rows, samples), where it is set."""
-
-    pieces: tuple[Piece, ...]
-    mask: npt.NDArray[np.bool_] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """The keys of the entries that have a value for a sample in the row (GT always), joined by ":", then for
-    each sample a tab and its cells, joined by ":"."""
-
-    entries: tuple[Values | Genotypes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The pieces, one after the other."""
-
-    pieces: tuple[Piece, ...]
-
-
-Piece: TypeAlias = "Literal | Values | Lookup | Names | Genotypes | Info | Samples | Format | Line"
 
 
 def lines(pieces: Sequence[Piece], rows: int, samples: int = 0) -> list[Block]:
@@ -165,29 +73,31 @@ def lines(pieces: Sequence[Piece], rows: int, samples: int = 0) -> list[Block]:
 def _compile(piece: Piece, program: list[tuple[Any, ...]], rows: int, samples: int) -> None:
     match piece:
         case Literal(text):
-            program.append((0, text, None, None, 0))
+            program.append((0, text, None, None, None, 0))
         case Values(column, key, has_rows, has_samples):
             extents = (rows if has_rows else None, samples if has_samples else None)
             first = None
             if piece.lone and isinstance(column, np.ndarray) and column.dtype.kind in "if":
                 first = _describe(column, *extents, 0, 2)
-            program.append((1, key, _describe(column, *extents, piece.start, piece.stop), first, 0))
+            program.append((1, key, _describe(column, *extents, piece.start, piece.stop), first, None, 0))
         case Lookup(column, names):
-            program.append((2, b"", _describe(column, rows), _describe_names(names), 0))
+            program.append((2, b"", _describe(column, rows), _describe_names(names), None, 0))
         case Names(column, names):
             if column.shape[1] != len(names):
                 raise ValueError(f"{column.shape[1]} columns of flags for {len(names)} names")
-            program.append((3, b"", _describe(column, rows), _describe_names(names), 0))
+            program.append((3, b"", _describe(column, rows), _describe_names(names), None, 0))
         case Genotypes(column, phased, key):
             other = None if phased is None else _describe(phased, rows, samples)
-            program.append((4, key, _describe(column, rows, samples), other, 0))
+            alleles = None if piece.alleles is None else _describe(piece.alleles, rows)
+            code = 4 if alleles is None else 9 if piece.iupac else 8
+            program.append((code, key, _describe(column, rows, samples), other, alleles, 0))
         case Info(pieces):
-            _compile_parent((5, b"", None, None), pieces, program, rows, samples)
+            _compile_parent((5, b"", None, None, None), pieces, program, rows, samples)
         case Samples(pieces, mask):
             other = None if mask is None else _describe(mask, rows, samples)
-            _compile_parent((6, b"", None, other), pieces, program, rows, samples)
+            _compile_parent((6, b"", None, other, None), pieces, program, rows, samples)
         case Format(pieces):
-            _compile_parent((7, b"", None, None), pieces, program, rows, samples)
+            _compile_parent((7, b"", None, None, None), pieces, program, rows, samples)
         case Line(pieces):
             for child in pieces:
                 _compile(child, program, rows, samples)
@@ -284,7 +194,10 @@ def _text(piece: Piece, row: int, sample: int, samples: int) -> bytes:
             return b";".join(_string(names, int(k)) for k in np.flatnonzero(column[row])) or b"."
         case Genotypes(column, phased):
             bar = b"|" if phased is not None and phased[row, sample] else b"/"
-            return bar.join(_alleles(column[row, sample])) or b"."
+            if piece.alleles is None:
+                return bar.join(_alleles(column[row, sample])) or b"."
+            bases = list(_bases(column[row, sample], piece.alleles, row))
+            return (_iupac(bases) if piece.iupac else b"") or bar.join(bases) or b"."
         case Info(entries):
             return b";".join(_info(entry, row) for entry in entries if _has_value(entry, row, 0)) or b"."
         case Samples(children, mask):
@@ -359,6 +272,23 @@ def _alleles(call: npt.NDArray[Any]) -> Iterator[bytes]:
         if allele == -2:
             return
         yield b"%d" % allele if allele >= 0 else b"."
+
+
+def _bases(call: npt.NDArray[Any], alleles: Strings, row: int) -> Iterator[bytes]:
+    count = alleles.shape[1]
+    for allele in call:
+        if allele == -2:
+            return
+        yield _string(alleles, row * count + int(allele)) if 0 <= allele < count else b"."
+
+
+def _iupac(bases: list[bytes]) -> bytes:
+    """The code of two bases; b"" where there is none."""
+    sets = [b"ACGT".find(base.upper()) if len(base) == 1 else -1 for base in bases]
+    if len(sets) != 2 or min(sets) < 0:
+        return b""
+    code = (1 << sets[0]) | (1 << sets[1])
+    return b"-ACMGRSVTWYHKDBN"[code : code + 1]
 
 
 def _value(value: Any) -> bytes:
