@@ -9,6 +9,7 @@ import pytest
 import zarr
 
 from support.httpserver import HttpServer
+from support.s3 import upload
 
 ARRAYS = {
     "v2": {"zarr_format": 2},
@@ -59,3 +60,20 @@ def http(objects):
     """The same over HTTP."""
     with HttpServer(objects) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def endpoint():
+    server_module = pytest.importorskip("moto.server", reason="moto is not installed")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def bucket(endpoint, objects):
+    """A bucket with the objects below `data/`."""
+    upload(endpoint, "bucket", {f"data/{key}": data for key, data in objects.items()})
+    return "s3://bucket/data"

@@ -6,48 +6,13 @@ import asyncio
 
 import pytest
 
+from support.s3 import KEYS, options_of
 from vczero.chunks.stores import LocalStore, open_store
 from vczero.errors import StoreError
 
 from .test_remote import contents, expected, zarr_format  # noqa: F401
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-KEYS = {"access_key_id": "testing", "secret_access_key": "HIDDENSECRET"}
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    server_module = pytest.importorskip("moto.server", reason="moto is not installed")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def bucket(endpoint, objects):
-    """A bucket with the objects below `data/`."""
-    boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=KEYS["access_key_id"],
-        aws_secret_access_key=KEYS["secret_access_key"],
-    )
-    client.create_bucket(Bucket="bucket")
-    for key, data in objects.items():
-        client.put_object(Bucket="bucket", Key=f"data/{key}", Body=data)
-    client.close()
-    return "s3://bucket/data"
-
-
-def options_of(backend, endpoint):
-    if backend == "obstore":
-        return {"endpoint": endpoint, "region": "us-east-1", **KEYS}
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
-    return {"endpoint_url": endpoint, "key": KEYS["access_key_id"], "secret": KEYS["secret_access_key"]}
 
 
 @pytest.mark.parametrize("backend", ["obstore", "fsspec"])
