@@ -10,7 +10,6 @@ holds the very lock it needs. It leaves a note, and whoever holds the lock acts 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -48,13 +47,20 @@ T = TypeVar("T")
 Value: TypeAlias = "npt.NDArray[Any] | Strings"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Engine:
-    """What the runs of one runtime share; `gate` is held during each request on a synchronous store."""
+    """What the runs of one runtime share.
+
+    Attributes:
+        workers, portal: they carry the runs out.
+        gate: held during each request on a synchronous store.
+        is_of_parent: whether this process is a child of the one whose threads these were.
+    """
 
     workers: Workers
     portal: Portal
     gate: AbstractContextManager[object]
+    is_of_parent: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -114,7 +120,6 @@ class Run(Generic[T]):
         self._work = work
         self._engine = engine
         self._outbox: Outbox[T] = Outbox()
-        self._process = os.getpid()
         self._lock = threading.Lock()
         self._flights: dict[int, _Flight] = {}
         self._shared: dict[Chunk, _SharedChunk] = {}
@@ -133,7 +138,7 @@ class Run(Generic[T]):
             StopIteration: there is none, or the run was cancelled.
             BaseException: what the plan, the store, the decoder or the work raised, as it is.
         """
-        if self._process != os.getpid():
+        if self._engine.is_of_parent:
             raise VczeroError("this iterator was made before the process forked: make a new one in the child")
         with self._lock:
             if self._outbox.held is not None and not self._is_over:

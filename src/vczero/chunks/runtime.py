@@ -27,7 +27,7 @@ __all__ = ["Decoded", "Runtime", "StepWork", "Stream", "StreamStatistics"]
 T = TypeVar("T")
 
 # How long `close` waits for threads: long enough for a decoder to finish, too short to be taken for a hang.
-_PATIENCE_SECONDS = 0.5
+_PATIENCE_SECONDS = 1.0
 
 
 class Runtime:
@@ -151,7 +151,7 @@ class Runtime:
     def close(self) -> None:
         """Cancel every stream and stop the threads. Idempotent.
 
-        Returns promptly: threads that are inside a decoder are waited for, but for half a second at most, and
+        Returns promptly: threads that are inside a decoder are waited for, but for a second at most, and
         a thread that is blocked in a store ends by itself when its store lets it go.
         """
         if self._is_closed:
@@ -210,6 +210,7 @@ def _after_fork() -> None:
     """Threads do not survive a fork, and locks may have been held by them: the child gets everything new."""
     for runtime in list(_open_runtimes):
         runtime._finalizer.detach()
+        runtime._engine.is_of_parent = True
         runtime._runs = weakref.WeakSet()
         runtime._start_afresh()
 

@@ -117,13 +117,16 @@ class Window:
         steps: the plan; pulled as steps are let in, never more than one ahead. An exception that it raises
             ends the plan and is kept in `plan_error`.
         budget_bytes: the most bytes in flight, the head aside.
-        max_steps: the most steps in flight, at least 1.
+        max_steps: the most steps in flight, at least 1. When there are so many, a quarter must go before more
+            are let in: steps so small that their number is the limit are handed over several at a time.
     """
 
     def __init__(self, steps: Iterable[Step], *, budget_bytes: int, max_steps: int) -> None:
         self._plan: Iterator[Step] | None = iter(steps)
         self._budget = budget_bytes
         self._max_steps = max_steps
+        self._refill_at = max_steps - max(1, max_steps // 4)
+        self._is_refilling = True
         self._upcoming: deque[_Flight] = deque()
         self._flights: dict[int, _Flight] = {}
         self._waiting: list[tuple[int, Sequence[Read]]] = []
@@ -146,13 +149,16 @@ class Window:
                 return starts
             heappop(self._waiting)
             starts.append(start)
-        while len(self._flights) < self._max_steps and self._pull():
+        if len(self._flights) <= self._refill_at:
+            self._is_refilling = True
+        while self._is_refilling and self._pull():
             flight = self._upcoming[0]
             start = self._admit(self._started, flight, flight.step.first)
             if start is None:
                 break
             self._flights[self._started] = self._upcoming.popleft()
             self._started += 1
+            self._is_refilling = len(self._flights) < self._max_steps
             starts.append(start)
         self._max_in_flight = max(self._max_in_flight, len(self._flights))
         return starts
