@@ -165,6 +165,17 @@ def test_the_text_of_calls() -> None:
     assert line == b" 0/1 1|0 . ./. 0 .|1 . 12|127"
 
 
+@pytest.mark.parametrize("ploidy", [1, 2, 3])
+@pytest.mark.parametrize("iupac", [True, False])
+def test_calls_as_bases(ploidy: int, iupac: bool) -> None:
+    """Alleles' text for their numbers, and codes for two bases; numbers that no allele has are missing."""
+    rng = np.random.default_rng(ploidy)
+    alleles = strings(rng.choice(["A", "c", "G", "T", "AT", "<DEL>", "*", "N", ""], (40, 4)))
+    calls = rng.integers(-2, 5, (40, 12, ploidy), dtype="i1")
+    piece = text.Genotypes(calls, rng.random((40, 12)) < 0.5, alleles=alleles, iupac=iupac)
+    both([text.Samples((piece, text.Literal(b" "))), text.Literal(b"\n")], 40, 12)
+
+
 def test_every_diploid_call_of_one_byte() -> None:
     """The table of calls holds all 65,536 pairs, phased and not."""
     alleles = np.arange(-128, 128).astype("i1")

@@ -73,6 +73,20 @@ def test_tags_of_shared_data(query_format: str, name: str, shared_data: Path) ->
     agree(query_format, shared_data / f"{name}.vcz.zip", shared_data / f"{name}.vcf.gz")
 
 
+@pytest.mark.parametrize(
+    "query_format",
+    [
+        r"%CHROM\t%INFO/DP %AF{1} [ %GT %DP %INFO/DP %HQ{1}] %FIRST_ALT %ALT{0} %END\n",
+        r"[%SAMPLE\t%GT\n]",
+        r"x %POS\n[%TGT %IUPACGT %POS ]\n",
+    ],
+)
+def test_the_line_of_names(query_format: str, example_store: Path, example_vcf: Path) -> None:
+    """-H numbers and names what the format prints; in brackets for each sample."""
+    ours = output("query", "-H", "-f", query_format, example_store)
+    assert ours == bcftools("query", "-H", "-f", query_format, example_vcf)
+
+
 def test_line_info_and_format_columns(example_store: Path, example_vcf: Path) -> None:
     """%LINE is a line of `view` with its end; %INFO and %FORMAT are its columns."""
     whole = output("view", "-H", example_store)

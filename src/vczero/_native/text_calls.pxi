@@ -130,7 +130,7 @@ cdef char* write_bases(const Op* op, Py_ssize_t row, Py_ssize_t sample, char* po
         op.other.data != NULL and op.other.data[row * op.other.row + sample * op.other.sample] != 0
     )
     cdef Py_ssize_t k
-    cdef int64_t allele
+    cdef int64_t allele, start, length
     cdef char code
     if op.code == IUPAC and op.column.count > 1 and (
         op.column.count == 2 or load_integer(&op.column, at + 2 * op.column.value) == -2
@@ -145,12 +145,12 @@ cdef char* write_bases(const Op* op, Py_ssize_t row, Py_ssize_t sample, char* po
             return pos if k else put_char(out, pos, 46)
         if k:
             pos = put_char(out, pos, 124 if phased else 47)
+        length = 0
         if 0 <= allele < op.alleles.count:
-            pos = put(
-                out, pos,
-                op.alleles.data + op.alleles.offsets[texts + allele],
-                op.alleles.offsets[texts + allele + 1] - op.alleles.offsets[texts + allele],
-            )
+            start = op.alleles.offsets[texts + allele]
+            length = op.alleles.offsets[texts + allele + 1] - start
+        if length:
+            pos = put(out, pos, op.alleles.data + start, length)
         else:
             pos = put_char(out, pos, 46)
         at += op.column.value

@@ -88,6 +88,7 @@ def view(
 @output_option
 @click.option("-f", "--format", "query_format", metavar="FORMAT", help=r"Such as '%CHROM\t%POS[\t%GT]\n'.")
 @click.option("-l", "--list-samples", is_flag=True, help="Print the samples' names.")
+@click.option("-H", "--print-header", is_flag=True, help="A first line with the columns' names.")
 @click.option("-u", "--allow-undef-tags", is_flag=True, help='Print "." for tags that the store lacks.')
 @click.option("-N", "--disable-automatic-newline", is_flag=True, help="Add no line end to FORMAT.")
 @selection_options
@@ -97,6 +98,7 @@ def query(
     output: str | None,
     query_format: str | None,
     list_samples: bool,
+    print_header: bool,
     allow_undef_tags: bool,
     disable_automatic_newline: bool,
     **reading: Any,
@@ -118,6 +120,7 @@ def query(
             query_format,
             allow_undefined=allow_undef_tags,
             add_newline=not disable_automatic_newline,
+            print_header=print_header,
         )
         return run(reader, encoder, output)
 
@@ -218,6 +221,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
+    # NumPy's algebra, which is not used, would start a thread for each CPU: longer than reading a region takes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if "_VCZERO_COMPLETE" in os.environ:
         cli.main(prog_name="vczero")
     try:

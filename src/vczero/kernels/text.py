@@ -279,7 +279,8 @@ def _bases(call: npt.NDArray[Any], alleles: Strings, row: int) -> Iterator[bytes
     for allele in call:
         if allele == -2:
             return
-        yield _string(alleles, row * count + int(allele)) if 0 <= allele < count else b"."
+        text = _string(alleles, row * count + int(allele)) if 0 <= allele < count else b""
+        yield text or b"."
 
 
 def _iupac(bases: list[bytes]) -> bytes:
