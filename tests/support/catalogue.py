@@ -18,7 +18,11 @@ import numcodecs
 import numpy as np
 import zarr
 import zarr.codecs
-import zarr.codecs.numcodecs as zn
+
+try:
+    import zarr.codecs.numcodecs as zn
+except ImportError:
+    import numcodecs.zarr3 as zn
 
 __all__ = ["CASES", "Case", "all_coords", "block_shape", "build", "expected_block", "same"]
 

@@ -316,14 +316,17 @@ def meta_from_zarr(array: zarr.Array[Any]) -> ArrayMeta:
     Raises:
         UnsupportedError: the array is something that vczero does not read.
     """
+    from zarr.core.buffer import default_buffer_prototype
+
+    name = array.path.strip("/")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about unstable types; whoever made the array was told
-        doc = dict(array.metadata.to_dict())
-    name = array.path.strip("/")
-    if doc["zarr_format"] == 2:
-        meta = _parse_array_v2(name, doc, doc.pop("attributes", {}))
+        stored = array.metadata.to_buffer_dict(default_buffer_prototype())
+    documents = {key: buffer.to_bytes() for key, buffer in stored.items()}
+    if "zarr.json" in documents:
+        meta = parse_v3(name, documents["zarr.json"])
     else:
-        meta = parse_v3(name, doc)
-    if array.dtype != meta.dtype and array.dtype == meta.dtype.newbyteorder("S"):
+        meta = parse_v2(name, documents[".zarray"], documents[".zattrs"])
+    if meta.dtype.kind not in "TO" and array.dtype == meta.dtype.newbyteorder("S"):
         return replace(meta, dtype=array.dtype)  # v3 metadata made in memory may keep another order
     return meta
