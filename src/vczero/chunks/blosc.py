@@ -104,6 +104,7 @@ def decompress_spans(
             return
         data = SparseBlosc(read_index(header, data), (0,), (data,))
     header = _same_size(data, nbytes)
+    planes = header.has_planes
     placed = 0
     shifts = []
     for start, stop in spans:
@@ -118,7 +119,7 @@ def decompress_spans(
             if start >= end:
                 break
             first, last = max(start, at), min(stop, end)
-            if header.has_planes:
+            if planes:
                 bitplanes.unshuffle(run, header.block_bytes, first - at, last - at, out, first + shift)
             else:
                 bitplanes.copy_rows(run[first - at : last - at], out, first + shift)
@@ -172,46 +173,46 @@ def _runs(chunk: SparseBlosc, spans: Sequence[tuple[int, int]]) -> Iterator[tupl
     # left as they are) into memory that is used again.
     header = chunk.index.header
     size = header.block_bytes
-    at_most = max(RUN_BYTES // size, 1)
     numbers = needed_blocks(chunk.index, spans).tolist()
-    while numbers:
-        first = numbers[0]
-        count = 1
-        while count < min(at_most, len(numbers)) and numbers[count] == first + count:
-            count += 1
-        del numbers[:count]
-        nbytes = min(size * count, header.nbytes - size * first)
-        if header.is_plain:
-            start = HEADER_BYTES + size * first
-            yield size * first, np.frombuffer(chunk.stored(start, start + nbytes), np.uint8)
+    at_most = min(max(RUN_BYTES // size, 1), len(numbers))
+    scratch = None if header.is_plain else _scratch(size * at_most)
+    begin = 0
+    while begin < len(numbers):
+        end = begin + 1
+        while end < len(numbers) and end - begin < at_most and numbers[end] == numbers[end - 1] + 1:
+            end += 1
+        start = size * numbers[begin]
+        stop = min(size * (numbers[end - 1] + 1), header.nbytes)
+        if scratch is None:
+            run = np.frombuffer(chunk.stored(HEADER_BYTES + start, HEADER_BYTES + stop), np.uint8)
         else:
-            run = _scratch(nbytes)
-            _library(_rebuild(chunk, first, first + count, nbytes), run)
-            yield size * first, run
+            run = scratch[: stop - start]
+            _library(_rebuild(chunk, numbers[begin], numbers[end - 1] + 1, stop - start), run)
+        yield start, run
+        begin = end
 
 
 def _rebuild(chunk: SparseBlosc, first: int, last: int, nbytes: int) -> bytes:
     # Blocks [first, last), which hold `nbytes` bytes, as a Blosc chunk of their own; bit planes without the
     # flag, so that they are left as they are.
-    header = chunk.index.header
+    version, codec_version, flags, typesize, _, block_bytes, _ = chunk.index.header
     starts = chunk.index.starts[first:last].tolist()
     stops = chunk.index.stops[first:last].tolist()
+    if starts[1:] == stops[:-1]:
+        stored = [chunk.stored(starts[0], stops[-1])]
+    else:
+        stored = [chunk.stored(*bounds) for bounds in zip(starts, stops, strict=True)]
     at = HEADER_BYTES + 4 * len(starts)
     offsets = []
     for start, stop in zip(starts, stops, strict=True):
         offsets.append(at)
         at += stop - start
-    if starts[1:] == stops[:-1]:
-        stored = [chunk.stored(starts[0], stops[-1])]
-    else:
-        stored = [chunk.stored(*bounds) for bounds in zip(starts, stops, strict=True)]
-    flags = header.flags
-    if header.has_planes:
+    if chunk.index.header.has_planes:
         flags &= ~(SHUFFLE | BITSHUFFLE)
-    if nbytes < header.block_bytes:  # the short last block, which is never split, would now be a full one
+    if nbytes < block_bytes:  # the short last block, which is never split, would now be a full one
         flags |= UNSPLIT
-    size = min(header.block_bytes, nbytes)
-    fresh = header_struct.pack(header.version, header.codec_version, flags, header.typesize, nbytes, size, at)
+        block_bytes = nbytes
+    fresh = header_struct.pack(version, codec_version, flags, typesize, nbytes, block_bytes, at)
     return b"".join((fresh, struct.pack(f"<{len(offsets)}I", *offsets), *stored))
 
 
