@@ -116,3 +116,14 @@ def test_regions_and_targets(options: list[str], example_store: Path, example_vc
     )
     query = ["query", "-f", r"%CHROM\t%POS\n", *options]
     assert output(*query, example_store) == bcftools(*query, example_vcf)
+
+
+@pytest.mark.parametrize("options", [["-Oz"], ["-Oz1"], ["-O", "z", "-l", "0"]])
+def test_bgzf(options: list[str], example_store: Path, tmp_path: Path) -> None:
+    """-Oz gives what bcftools reads and indexes, with the same records."""
+    target = tmp_path / "out.vcf.gz"
+    output("view", "--no-version", *options, "-o", target, example_store)
+    assert bcftools("view", "--no-version", target) == output("view", "--no-version", example_store)
+    bcftools("index", target)
+    assert bcftools("index", "-n", target) == "437\n"
+    assert records(bcftools("view", "-r", "X", target)) == records(output("view", "-r", "X", example_store))

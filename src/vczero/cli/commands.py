@@ -16,6 +16,7 @@ import click
 import vczero
 from vczero.cli.options import (
     READING,
+    OutputType,
     output_option,
     reading_options,
     select,
@@ -49,6 +50,10 @@ def cli() -> None:
 @cli.command()
 @store_argument
 @output_option
+@click.option(
+    "-O", "--output-type", type=OutputType(), default="v", help="VCF as text (v) or in BGZF (z, z1 to z9)."
+)
+@click.option("-l", "--compression-level", type=click.IntRange(0, 9), metavar="INT", help="Of -O z.")
 @click.option("-h", "--header-only", is_flag=True, help="Only the header.")
 @click.option("-H", "--no-header", is_flag=True, help="No header.")
 @click.option("-G", "--drop-genotypes", is_flag=True, help="No FORMAT and sample columns.")
@@ -59,6 +64,8 @@ def cli() -> None:
 def view(
     path: str,
     output: str | None,
+    output_type: tuple[str, int | None],
+    compression_level: int | None,
     header_only: bool,
     no_header: bool,
     drop_genotypes: bool,
@@ -80,7 +87,7 @@ def view(
             recount=has_subset and not no_update,
             extra=() if no_version else _version_lines(),
         )
-        run(reader, encoder, output, records=not header_only)
+        run(reader, compressed(encoder, output_type, compression_level), output, records=not header_only)
 
 
 @cli.command()
@@ -169,6 +176,17 @@ def record_counts(reader: VczReader) -> list[int]:
     return [int(count) for count in counts]
 
 
+def compressed(encoder: Encoder, output_type: tuple[str, int | None], level: int | None) -> Encoder:
+    """The encoder, within BGZF if the type of output says so."""
+    kind, own_level = output_type
+    if kind == "v":
+        return encoder
+    from vczero.formats.bgzf import BgzfEncoder
+
+    level = own_level if own_level is not None else level
+    return BgzfEncoder(encoder, level=-1 if level is None else level)
+
+
 @contextmanager
 def opened(path: str, reading: dict[str, Any]) -> Iterator[VczReader]:
     """The store at `path`, with the selection that the options make, closed at the end."""
@@ -221,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
-    # NumPy's algebra, which is not used, would start a thread for each CPU: longer than reading a region takes.
+    # NumPy's algebra, which is not used, would start a thread for each CPU: longer than reading a region.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if "_VCZERO_COMPLETE" in os.environ:
         cli.main(prog_name="vczero")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "READING",
     "ByteCount",
+    "OutputType",
     "StorageOption",
     "output_option",
     "reading_options",
@@ -62,6 +63,23 @@ class StorageOption(click.ParamType):  # type: ignore[type-arg]  # as above
             return key, json.loads(text)
         except ValueError:
             return key, text
+
+
+class OutputType(click.ParamType):  # type: ignore[type-arg]  # as above
+    """v or z, and z with a compression level: z1."""
+
+    name = "v|z[0-9]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int | None]:
+        """The type's letter and the level."""
+        match = value if isinstance(value, tuple) else re.fullmatch(r"([vz])(\d)?", str(value))
+        if match is None or (match[1] == "v" and match[2] is not None):
+            self.fail(
+                f"{value!r} is neither v (VCF) nor z (VCF in BGZF, perhaps with a level: z1)", param, ctx
+            )
+        return match[1], None if match[2] is None else int(match[2])
 
 
 def store_argument(function: F) -> F:

@@ -55,7 +55,7 @@ class QueryEncoder:
         """The columns' names, numbered, if they are wanted."""
         return self._header.encode()
 
-    def encode(self, batch: Batch) -> list[text.Block]:
+    def encode(self, batch: Batch) -> text.Blocks:
         """The format's text for each variant of the batch."""
         pieces = [slot.make(batch) for slot in self._slots]
         return text.lines(pieces, batch.num_variants, self._num_samples)

@@ -79,7 +79,7 @@ class VcfEncoder:
             self._metadata, info=self._info, formats=self._formats, samples=self._samples, extra=self._extra
         ).encode()
 
-    def encode(self, batch: Batch) -> list[text.Block]:
+    def encode(self, batch: Batch) -> text.Blocks:
         """A line for each variant of the batch."""
         return text.lines([self.line(batch)], batch.num_variants, len(self._samples))
 

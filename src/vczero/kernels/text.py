@@ -38,6 +38,7 @@ from vczero.strings import Strings
 
 __all__ = [
     "Block",
+    "Blocks",
     "Format",
     "Genotypes",
     "Info",
@@ -57,7 +58,16 @@ _NUMBERS = {("b", 1): 0, ("i", 1): 1, ("i", 2): 2, ("i", 4): 3, ("i", 8): 4, ("f
 _STRINGS, _UCS4, _BYTES = 7, 8, 9
 
 
-def lines(pieces: Sequence[Piece], rows: int, samples: int = 0) -> list[Block]:
+class Blocks(list[Block]):
+    """Blocks of bytes, in order; they may end anywhere."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory held, as far as they are in use."""
+        return sum(len(block) for block in self)
+
+
+def lines(pieces: Sequence[Piece], rows: int, samples: int = 0) -> Blocks:
     """The pieces' text, row after row, in blocks of bytes that end anywhere; the GIL is not held.
 
     Raises:
@@ -67,7 +77,7 @@ def lines(pieces: Sequence[Piece], rows: int, samples: int = 0) -> list[Block]:
     program: list[tuple[Any, ...]] = []
     for piece in pieces:
         _compile(piece, program, rows, samples)
-    return _native.assemble(program, rows, samples)
+    return Blocks(_native.assemble(program, rows, samples))
 
 
 def _compile(piece: Piece, program: list[tuple[Any, ...]], rows: int, samples: int) -> None:
