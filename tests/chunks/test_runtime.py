@@ -453,6 +453,41 @@ def test_an_error_of_the_plan_comes_after_the_batches_of_its_steps(runtime):
     assert list(stream) == []
 
 
+def test_an_error_while_steps_are_let_in_reaches_the_consumer(runtime):
+    """It may be raised on a worker that has just finished another step, which cannot be blamed."""
+    _, reader = column(ScriptedStore, rows=1000)
+    steps = list(plan_rows([reader], 10))
+    steps[70] = Step([Broken("b", (10,), (10,), reader.store, shard=1).read()], tag=(0, 10))
+    results = []
+    with pytest.raises(LookupError, match="no key"):
+        results.extend(runtime.run(steps, Columns()))
+    assert len(results) <= 70
+
+
+class Broken(ToyReader):
+    def chunk_key(self, coords):
+        raise LookupError("no key")
+
+    def read(self):
+        return Read(self, (0,))
+
+
+def test_fewer_threads_than_wished_for_will_do(monkeypatch):
+    """Where the system allows one thread only, that one does all the work."""
+    _, reader = column(ScriptedStore)
+    start = threading.Thread.start
+
+    def limited(thread):
+        if thread.name == "vczero-worker-0":
+            start(thread)
+        else:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with Runtime(decode_threads=4) as runtime:
+        assert len(list(runtime.run(plan_rows([reader], 10), Columns()))) == 10
+
+
 def test_a_read_outside_of_the_step_is_refused(runtime):
     _, (a, b) = filled(ScriptedStore, ("a", (10,), (10,), {}), ("b", (10,), (10,), {}))
 

@@ -31,6 +31,7 @@ class Outbox(Generic[T]):
     waits.
 
     Attributes:
+        turn: the number of the step whose result comes next.
         is_ended: whether the end has been queued; what is put after that is dropped.
         held: the number of the step whose result the consumer has in hands.
         yielded: results delivered.
@@ -41,7 +42,7 @@ class Outbox(Generic[T]):
     def __init__(self) -> None:
         self._ready: SimpleQueue[_Result[T] | _End] = SimpleQueue()
         self._early: dict[int, _Result[T] | _End | None] = {}
-        self._turn = 0
+        self.turn = 0
         self.is_ended = False
         self.held: int | None = None
         self.yielded = 0
@@ -102,9 +103,9 @@ class Outbox(Generic[T]):
 
     def _put(self, seq: int, item: _Result[T] | _End | None) -> None:
         self._early[seq] = item
-        while not self.is_ended and self._turn in self._early:
-            item = self._early.pop(self._turn)
-            self._turn += 1
+        while not self.is_ended and self.turn in self._early:
+            item = self._early.pop(self.turn)
+            self.turn += 1
             if item is not None:
                 self._ready.put(item)
                 self.is_ended = isinstance(item, _End)

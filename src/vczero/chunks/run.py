@@ -13,16 +13,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-import numpy.typing as npt
-
+from vczero.chunks.flights import Flight, SharedChunk, Unit, Value
 from vczero.chunks.outbox import Outbox
 from vczero.chunks.portal import Portal
 from vczero.chunks.schedule import Start, Window
-from vczero.chunks.steps import Chunk, Read, Step, StepWork
+from vczero.chunks.steps import Chunk, Read, StepWork
 from vczero.chunks.units import (
     Group,
     StreamStatistics,
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "Run"]
 
 T = TypeVar("T")
-Value: TypeAlias = "npt.NDArray[Any] | Strings"
 
 
 @dataclass(slots=True, eq=False)
@@ -61,55 +59,6 @@ class Engine:
     portal: Portal
     gate: AbstractContextManager[object]
     is_of_parent: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Flight:
-    """A step under way; `pending` counts the units and shared chunks that its current phase waits for."""
-
-    seq: int
-    step: Step
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    state: Any = None
-    has_begun: bool = False
-    is_in_rest: bool = False
-    pending: int = 0
-    shared: Sequence[Read] = ()
-    decoded: dict[Read, Value] = field(default_factory=dict)
-    error: BaseException | None = None
-
-    def places(self, work: StepWork[Any], reads: Sequence[Read]) -> list[npt.NDArray[Any] | None]:
-        with self.lock:
-            if not self.has_begun:
-                self.state = work.begin(self.step)
-                self.has_begun = True
-            return [work.destination(self.state, read) for read in reads]
-
-
-@dataclass(slots=True, eq=False)
-class _SharedChunk:
-    """A chunk that several steps use: its value, or why there is none, and who waits for it."""
-
-    waiting: list[_Flight] = field(default_factory=list)
-    value: Value | None = None
-    error: BaseException | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _Unit:
-    """One job: groups to fetch and decode, for one step or (no `flight`) for all that share chunks."""
-
-    seq: int
-    flight: _Flight | None
-    groups: list[Group] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether the portal has to fetch it first."""
-        return any(
-            group.encoded is None and not group.reads[0].reader.store.synchronous for group in self.groups
-        )
 
 
 class Run(Generic[T]):
@@ -192,7 +141,7 @@ class Run(Generic[T]):
                 self._fail_unit(unit, error)
         self._settle()
 
-    def _carry_out(self, unit: _Unit) -> None:
+    def _carry_out(self, unit: Unit) -> None:
         flight, work = unit.flight, self._work
         values: list[tuple[Read, Value]] = []
         for group in unit.groups:
@@ -213,7 +162,7 @@ class Run(Generic[T]):
         elif self._complete_unit(unit, flight, values):
             self._complete_phase(flight)
 
-    def _spread(self, unit: _Unit, group: Group) -> list[Group]:
+    def _spread(self, unit: Unit, group: Group) -> list[Group]:
         """Of a group fetched together, what this worker decodes itself; the rest become jobs for others."""
         if len(group.reads) == 1:
             return [group]
@@ -221,12 +170,12 @@ class Run(Generic[T]):
         if others and unit.flight is not None:
             with self._lock:
                 unit.flight.pending += len(others)
-        self._dispatch([_Unit(unit.seq, unit.flight, groups) for groups in others])
+        self._dispatch([Unit(unit.seq, unit.flight, groups) for groups in others])
         return mine
 
-    def _complete_unit(self, unit: _Unit, flight: _Flight, values: Sequence[tuple[Read, Value]]) -> bool:
+    def _complete_unit(self, unit: Unit, flight: Flight, values: Sequence[tuple[Read, Value]]) -> bool:
         """Whether this was the last unit that its step's phase waited for."""
-        units: list[_Unit] = []
+        units: list[Unit] = []
         with self._lock:
             self._tally.add(unit.tally)
             if not self._is_alive(flight):
@@ -241,9 +190,9 @@ class Run(Generic[T]):
         self._dispatch(units)
         return is_last
 
-    def _complete_loads(self, unit: _Unit, values: Sequence[tuple[Read, Value]]) -> None:
+    def _complete_loads(self, unit: Unit, values: Sequence[tuple[Read, Value]]) -> None:
         """Shared chunks are there: steps that waited for nothing else go on, as jobs."""
-        units: list[_Unit] = []
+        units: list[Unit] = []
         with self._lock:
             self._tally.add(unit.tally)
             for read, value in values:
@@ -257,12 +206,12 @@ class Run(Generic[T]):
                     if flight.pending > 1:
                         flight.pending -= 1
                     else:
-                        units.append(_Unit(flight.seq, flight))
+                        units.append(Unit(flight.seq, flight))
                 shared.waiting = []
             units += self._advance()
         self._dispatch(units)
 
-    def _complete_phase(self, flight: _Flight) -> None:
+    def _complete_phase(self, flight: Flight) -> None:
         """All reads of a phase are decoded: go on to the second phase, or make the result."""
         if flight.error is not None:
             raise flight.error
@@ -303,9 +252,9 @@ class Run(Generic[T]):
             units = self._advance()
         self._dispatch(units)
 
-    def _fail_unit(self, unit: _Unit, error: BaseException) -> None:
+    def _fail_unit(self, unit: Unit, error: BaseException) -> None:
         """The steps that wait for the unit fail, and with the first of them all behind it."""
-        units: list[_Unit] = []
+        units: list[Unit] = []
         with self._lock:
             failed = [] if unit.flight is None else [unit.flight]
             if unit.flight is None:
@@ -315,16 +264,13 @@ class Run(Generic[T]):
                     shared.waiting = []
             seqs = [flight.seq for flight in failed if self._is_alive(flight)]
             if seqs:
-                first = min(seqs)
-                self._drop(self._window.failed(first))
-                self._flights = {seq: flight for seq, flight in self._flights.items() if seq < first}
-                self._outbox.fail(first, error)
+                self._fail_from(min(seqs), error)
                 units = self._advance()
         self._dispatch(units)
 
     # On the portal's thread
 
-    def _fetch_remote(self, units: Sequence[_Unit]) -> None:
+    def _fetch_remote(self, units: Sequence[Unit]) -> None:
         import asyncio
 
         for unit in units if not self._is_over else ():
@@ -332,19 +278,18 @@ class Run(Generic[T]):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _fetch_unit(self, unit: _Unit) -> None:
+    async def _fetch_unit(self, unit: Unit) -> None:
         from asyncio import CancelledError
 
         try:
             await fetch_all(unit.groups, unit.tally, self._engine.portal.semaphore)
+            self._dispatch([unit])
         except CancelledError:
             if not self._is_over:
                 name = unit.groups[0].reads[0].reader.store.name
                 self._fail_unit(unit, StoreError(f"{name}: the store gave up a request", store=name))
         except BaseException as error:
             self._fail_unit(unit, error)
-        else:
-            self._dispatch([unit])
 
     def _cancel_tasks(self) -> None:
         for task in self._tasks:
@@ -352,22 +297,32 @@ class Run(Generic[T]):
 
     # With the lock held
 
-    def _advance(self) -> list[_Unit]:
+    def _advance(self) -> list[Unit]:
         """The units that may start now, to be dispatched once the lock is free."""
         if self._is_over:
             return []
-        units = [unit for start in self._window.advance() for unit in self._units_of(start)]
+        try:
+            units = [unit for start in self._window.advance() for unit in self._units_of(start)]
+        except BaseException as error:
+            # No step is at fault that could be failed for it, and the consumer must not wait for ever.
+            self._fail_from(min(self._flights, default=self._outbox.turn), error)
+            return []
         if self._window.is_exhausted and not self._flights:
             self._outbox.end(self._window.plan_error)
         return units
 
-    def _units_of(self, start: Start) -> list[_Unit]:
+    def _fail_from(self, first: int, error: BaseException) -> None:
+        self._drop(self._window.failed(first))
+        self._flights = {seq: flight for seq, flight in self._flights.items() if seq < first}
+        self._outbox.fail(first, error)
+
+    def _units_of(self, start: Start) -> list[Unit]:
         seq = start.seq
-        flight = self._flights.setdefault(seq, _Flight(seq, start.step))
+        flight = self._flights.setdefault(seq, Flight(seq, start.step))
         flight.shared = start.shared
         for read in start.loads:
-            self._shared[read.chunk] = _SharedChunk()
-        units = [_Unit(seq, flight, groups) for groups in bundles(groups_of(start.own))]
+            self._shared[read.chunk] = SharedChunk()
+        units = [Unit(seq, flight, groups) for groups in bundles(groups_of(start.own))]
         flight.pending = len(units)
         for chunk in {read.chunk for read in start.shared}:
             shared = self._shared[chunk]
@@ -377,25 +332,25 @@ class Run(Generic[T]):
                 shared.waiting.append(flight)
                 flight.pending += 1
         if not flight.pending:
-            units.append(_Unit(seq, flight))
+            units.append(Unit(seq, flight))
             flight.pending = 1
-        return units + [_Unit(seq, None, groups) for groups in bundles(groups_of(start.loads))]
+        return units + [Unit(seq, None, groups) for groups in bundles(groups_of(start.loads))]
 
     def _drop(self, chunks: Sequence[Chunk]) -> None:
         for chunk in chunks:
             self._shared.pop(chunk, None)
 
-    def _shared_of(self, unit: _Unit) -> list[_SharedChunk]:
+    def _shared_of(self, unit: Unit) -> list[SharedChunk]:
         """The shared chunks that a unit was to read and has not."""
         chunks = (self._shared.get(read.chunk) for group in unit.groups for read in group.reads)
         return [shared for shared in chunks if shared is not None and shared.value is None]
 
-    def _is_alive(self, flight: _Flight) -> bool:
+    def _is_alive(self, flight: Flight) -> bool:
         return self._flights.get(flight.seq) is flight
 
     # Without the lock
 
-    def _dispatch(self, units: Sequence[_Unit]) -> None:
+    def _dispatch(self, units: Sequence[Unit]) -> None:
         """Hand units to the portal or to workers; to be called after each use of the lock."""
         remote = [unit for unit in units if unit.is_remote]
         local = [unit for unit in units if not unit.is_remote] if remote else units

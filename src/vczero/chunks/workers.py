@@ -56,8 +56,13 @@ class Workers:
             if number < self.limit and not self._is_stopped:
                 name = f"vczero-worker-{number}"
                 thread = threading.Thread(target=_work, args=(self._queue,), name=name, daemon=True)
-                thread.start()
-                self._threads.append(thread)
+                try:
+                    thread.start()
+                except RuntimeError:  # the system allows no more threads: those that there are will do
+                    if not self._threads:
+                        raise
+                else:
+                    self._threads.append(thread)
 
 
 def _work(queue: SimpleQueue[Job | None]) -> None:
