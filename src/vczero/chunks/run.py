@@ -70,9 +70,9 @@ class Run(Generic[T]):
         self._engine = engine
         self._outbox: Outbox[T] = Outbox()
         self._lock = threading.Lock()
-        self._flights: dict[int, _Flight] = {}
-        self._shared: dict[Chunk, _SharedChunk] = {}
-        self._jobs: list[tuple[int, int, _Unit]] = []
+        self._flights: dict[int, Flight] = {}
+        self._shared: dict[Chunk, SharedChunk] = {}
+        self._jobs: list[tuple[int, int, Unit]] = []
         self._pushed = 0
         self._tally = Tally()
         self._is_over = False
