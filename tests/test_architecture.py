@@ -29,8 +29,8 @@ ARROWS = {
     "cli": {"errors", "formats", "vcz", "chunks.stores"},
     "__main__": {"cli"},
 }
-CROSSING = {f"vcz.{name}" for name in ("reader", "plan", "layout", "scan", "catalog")}
-CROSSED = {f"chunks.{name}" for name in ("metadata", "grid", "blocks", "stores", "steps", "runtime")}
+CROSSING = {f"vcz.{name}" for name in ("reader", "planner", "plan", "layout", "scan", "catalog")}
+CROSSED = {f"chunks.{name}" for name in ("metadata", "grid", "blocks", "counts", "stores", "steps", "runtime")}
 
 GENOMICS = set(
     re.findall(

@@ -77,9 +77,8 @@ numbers = st.lists(st.integers(0, 59), unique=True).map(sorted)
 def test_predicates_and_variants_by_number_give_what_numpy_gives(
     store, passed, variants, samples, fields, budget
 ):
-    with vczero.open(
-        store, readahead_bytes=budget, variant_filter=passing(passed), variants=variants
-    ) as reader:
+    chosen = {"variant_filter": passing(passed), "variants": variants, "semantics": "query"}
+    with vczero.open(store, readahead_bytes=budget, **chosen) as reader:
         if samples is not None:
             reader.set_sample_indexes(samples)
         expected = passed if variants is None else sorted(set(passed) & set(variants))

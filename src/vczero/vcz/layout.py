@@ -16,13 +16,24 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vczero.chunks.counts import ValueCounts
 from vczero.chunks.grid import AxisPart, Indexer, split_axis
 from vczero.chunks.steps import Read, Rows
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
 
-__all__ = ["ColumnRead", "Layout", "Part", "Runs", "Tile", "lay_out", "runs_of", "split_runs"]
+__all__ = [
+    "ColumnRead",
+    "Layout",
+    "Part",
+    "Runs",
+    "Tile",
+    "lay_out",
+    "lay_out_counts",
+    "runs_of",
+    "split_runs",
+]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Runs: TypeAlias = Sequence[tuple[int, int]]
@@ -136,6 +147,40 @@ def lay_out(name: str, reader: BlockReader, dims: Sequence[str], samples: Int64s
         tiles.append(Tile(coords, local, out, in_order, direct=can_be_direct and in_order))
     has_samples = "samples" in dims[1:2]
     return Layout(name, reader, tuple(tiles), tuple(shape), dtype, is_text, has_samples)
+
+
+def lay_out_counts(name: str, reader: BlockReader, samples: Int64s | None, num_values: int) -> Layout:
+    """The layout of how often each value occurs in (variants, samples, ...), in `samples`.
+
+    Column: int32, (variants, chunks, num_values + 2), a row of counts for each chunk with any of the samples.
+    """
+    meta = reader.meta
+    inner = [
+        list(split_axis(None, length=length, chunk_size=chunk))
+        for length, chunk in zip(meta.shape[2:], meta.chunk_shape[2:], strict=True)
+    ]
+    by_samples = split_axis(samples, length=meta.shape[1], chunk_size=meta.chunk_shape[1])
+    places: dict[tuple[int, ...], Int64s] = {}
+    coords = []
+    for part, *others in product(by_samples, *inner):
+        at = (part.chunk, *(other.chunk for other in others))
+        shape = [
+            min(n, length - c * n)
+            for c, n, length in zip(at, meta.chunk_shape[1:], meta.shape[1:], strict=True)
+        ]
+        chosen = np.arange(shape[0])[part.local]
+        if len(chosen) != shape[0]:
+            rows = np.arange(prod(shape), dtype=np.int64).reshape(shape[0], -1)
+            places[at] = rows[chosen].reshape(-1)
+        coords.append(at)
+    whole = slice(None)
+    tiles = [
+        Tile(at, None, (slice(number, number + 1), whole), in_order=False, direct=True)
+        for number, at in enumerate(coords)
+    ]
+    counts = ValueCounts(reader, num_values, places)
+    dtype = np.dtype(np.int32)
+    return Layout(name, counts, tuple(tiles), (len(tiles), num_values + 2), dtype, False, False)
 
 
 def split_runs(runs: Runs, *, chunk_rows: int, num_rows: int) -> list[Part]:

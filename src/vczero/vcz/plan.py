@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.chunks.steps import Step
-from vczero.vcz.layout import Layout, Runs, lay_out, split_runs
+from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE
+from vczero.vcz.layout import Layout, Runs, lay_out, lay_out_counts, split_runs
 from vczero.vcz.regions import Overlap, Regions
 from vczero.vcz.schema import Predicate
 
@@ -156,7 +157,7 @@ def plan(
     """The plan of a scan; linear in steps, runs and chunks per step.
 
     Args:
-        arrays: of every field named; each has a variants axis.
+        arrays: of every field named, each with a variants axis; for `COUNTS`, of genotypes and alleles.
         num_variants: of the store.
         fields: the batch's stored columns.
         tested: what the predicate reads; None: there is no predicate.
@@ -165,11 +166,13 @@ def plan(
         variants: int64, (runs, 2): the rows wanted, in the order of delivery; None: all.
         step_rows: the step's length where no field is named.
     """
-    first = {name: _lay_out(arrays[name], tested_samples) for name in tested or ()}
-    rest = {name: _lay_out(arrays[name], samples) for name in fields if name not in first}
-    outputs = {name: first.get(name) or rest[name] for name in fields}
+    same_samples = samples is tested_samples
+    first = {name: _lay_out(arrays, name, tested_samples) for name in tested or ()}
+    shared = {name for name in fields if name in first and (same_samples or name != COUNTS)}
+    rest = {name: _lay_out(arrays, name, samples) for name in fields if name not in shared}
+    outputs = {name: first[name] if name in shared else rest[name] for name in fields}
     places = None
-    if first and samples is not tested_samples and samples is not None:
+    if first and not same_samples and samples is not None:
         places = samples if tested_samples is None else np.searchsorted(tested_samples, samples)
     lengths = [layout.chunk_rows for layout in (*first.values(), *rest.values())]
     rows = min(lengths, default=step_rows or max(1, num_variants))
@@ -178,7 +181,11 @@ def plan(
     return ScanPlan(num_variants, rows, of_test, outputs, tuple(rest.values()), places, runs, offsets)
 
 
-def _lay_out(array: StoredArray, samples: Int64s | None) -> Layout:
+def _lay_out(arrays: Mapping[str, StoredArray], name: str, samples: Int64s | None) -> Layout:
+    if name == COUNTS:
+        num_alleles = arrays[ALLELE].reader.meta.shape[1]
+        return lay_out_counts(name, arrays[GENOTYPE].reader, samples, num_alleles)
+    array = arrays[name]
     return lay_out(array.name, array.reader, array.dims, samples)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from vczero.errors import NotVczError
 from vczero.strings import Strings
 from vczero.vcz.catalog import Catalog
+from vczero.vcz.derived import ALLELE, DERIVED, Derived, computable
 from vczero.vcz.schema import FieldInfo, describe_field, header_definitions, header_lines
 from vczero.vcz.selection import real_samples
 
@@ -45,22 +46,22 @@ class StoreProperties:
     @cached_property
     def num_null_samples(self) -> int:
         """Samples without a name: placeholders that are never selected."""
-        return self.num_samples - len(self._real_samples)
+        return self.num_samples - len(self.real_samples)
 
     @property
     def raw_sample_ids(self) -> Text:
         """StringDType, (samples of the store,): "" for null samples."""
-        return _text(self._names("sample_id"))
+        return _text(self.sample_names)
 
     @property
     def contig_ids(self) -> Text:
         """StringDType, (contigs,): what `variant_contig` counts."""
-        return _text(self._contig_names)
+        return _text(self.contig_names)
 
     @cached_property
     def contigs(self) -> npt.NDArray[np.bytes_]:
         """`contig_ids` as fixed-width bytes."""
-        return _fixed(self._contig_names)
+        return _fixed(self.contig_names)
 
     @cached_property
     def contig_lengths(self) -> npt.NDArray[np.int64] | None:
@@ -68,7 +69,7 @@ class StoreProperties:
         if self._catalog.has("contig_length"):
             return _frozen(np.asarray(self._catalog.read("contig_length"), np.int64))
         lengths = self._catalog.attributes.get("contig_lengths")
-        if not isinstance(lengths, list) or len(lengths) != len(self._contig_names):
+        if not isinstance(lengths, list) or len(lengths) != len(self.contig_names):
             return None
         return _frozen(np.array(lengths, np.int64))
 
@@ -136,15 +137,19 @@ class StoreProperties:
         """A field's name, dtype, shape, axes, attributes, and its VCF ID, Number, Type and Description.
 
         Raises:
-            FieldNotFoundError: the store has no such field.
+            FieldNotFoundError: the field is neither stored nor can it be computed.
         """
         return self.get_field_infos([name])[0]
 
     def get_field_infos(self, names: Sequence[str]) -> list[FieldInfo]:
         """`get_field_info` of each; the metadata that are not known yet are read at once."""
         missing = [name for name in names if name not in self._infos]
+        computed = [name for name in missing if name in self.virtual_field_names and not self.has_field(name)]
+        missing = [name for name in missing if name not in computed]
         if missing:
             self._catalog.metas(missing, attributes=True)
+        for name in computed:
+            self._infos[name] = self._describe_computed(DERIVED[name])
         for name in missing:
             meta = self._catalog.meta(name)
             self._infos[name] = describe_field(
@@ -159,13 +164,32 @@ class StoreProperties:
             )
         return [self._infos[name] for name in names]
 
+    def _describe_computed(self, field: Derived) -> FieldInfo:
+        alts = self._catalog.meta(ALLELE).shape[1] - 1 if "alt_alleles" in field.dims else 0
+        shape = (self.num_variants, alts)[: len(field.dims)]
+        attrs = {"description": field.description}
+        return describe_field(
+            field.name, dtype=field.dtype, shape=shape, dims=field.dims, chunks=shape, attrs=attrs
+        )
+
+    @cached_property
+    def virtual_field_names(self) -> frozenset[str]:
+        """Names of the fields that can be computed from what the store has."""
+        return frozenset(name for name in DERIVED if computable(name, self._catalog.has))
+
     @cached_property
     def _definitions(self) -> dict[tuple[str, str], dict[str, str]]:
         header = self._catalog.attributes.get("vcf_header")
         return header_definitions(header) if isinstance(header, str) else {}
 
     @property
-    def _contig_names(self) -> tuple[str, ...]:
+    def sample_names(self) -> tuple[str, ...]:
+        """`raw_sample_ids` as `str`."""
+        return self._names("sample_id")
+
+    @property
+    def contig_names(self) -> tuple[str, ...]:
+        """`contig_ids` as `str`."""
         return self._names("contig_id", "contigs")
 
     @property
@@ -173,8 +197,9 @@ class StoreProperties:
         return self._names("filter_id", "filters")
 
     @cached_property
-    def _real_samples(self) -> npt.NDArray[np.int64]:
-        return real_samples(self._names("sample_id"))
+    def real_samples(self) -> npt.NDArray[np.int64]:
+        """int64: the places of samples that are not null, ascending."""
+        return _frozen(real_samples(self.sample_names))
 
     def _names(self, name: str, attribute: str = "") -> tuple[str, ...]:
         """The values of an array of text; those of an attribute of the root where there is no such array."""

@@ -11,7 +11,7 @@ with.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
@@ -22,13 +22,14 @@ from vczero.chunks.runtime import Runtime, Stream
 from vczero.chunks.stores import Backend, open_store
 from vczero.errors import OptionError, SelectionError
 from vczero.vcz.catalog import Catalog
+from vczero.vcz.derived import DERIVED
 from vczero.vcz.iteration import BatchIterator
-from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_columns
-from vczero.vcz.plan import Query, ScanPlan, Semantics, StoredArray, plan
+from vczero.vcz.plan import Query, Semantics
+from vczero.vcz.planner import Planner
 from vczero.vcz.properties import StoreProperties
-from vczero.vcz.regions import Intervals, Overlap, RegionInput, Regions, parse_regions
+from vczero.vcz.regions import Overlap, RegionInput, Regions, parse_regions
 from vczero.vcz.scan import BatchWork
-from vczero.vcz.schema import Batch, Column, Predicate
+from vczero.vcz.schema import Batch, Predicate
 from vczero.vcz.selection import SampleInput, check_indexes, select_samples, variant_runs
 
 __all__ = ["VczReader", "open_vcz"]
@@ -76,8 +77,9 @@ class VczReader(StoreProperties):
         except BaseException:
             self._runtime.close()
             raise
+        self._owns_store = isinstance(source, str | os.PathLike)
+        self._planner = Planner(self._catalog, self, self._runtime)
         self._query = Query()
-        self._last_located: tuple[tuple[object, ...], Int64s] | None = None
 
     def __enter__(self) -> VczReader:
         return self
@@ -86,11 +88,15 @@ class VczReader(StoreProperties):
         self.close()
 
     def close(self) -> None:
-        """Stop the threads and let go of the store. Idempotent."""
-        self._runtime.close()
+        """Stop the threads, and close the store if it was opened from a path or a URL. Idempotent."""
         store = self._catalog.store
-        if store.synchronous:
-            store.close()
+        if self._owns_store:
+            self._owns_store = False
+            if store.synchronous:
+                store.close()
+            else:
+                self._runtime.wait_for(store.close())
+        self._runtime.close()
 
     @property
     def query(self) -> Query:
@@ -101,12 +107,12 @@ class VczReader(StoreProperties):
     def sample_indexes(self) -> Int64s:
         """int64, (selected samples,): their places on the store's samples axis, in the order asked."""
         samples = self._query.samples
-        return self._real_samples if samples is None else samples
+        return self.real_samples if samples is None else samples
 
     @property
     def sample_ids(self) -> npt.NDArray[Any]:
         """StringDType, (selected samples,): the samples of the batches, in order."""
-        names = self._names("sample_id")
+        names = self.sample_names
         array = np.array([names[i] for i in self.sample_indexes.tolist()], np.dtypes.StringDType())
         array.flags.writeable = False
         return array
@@ -123,7 +129,7 @@ class VczReader(StoreProperties):
         if samples is not None:
             indexes = select_samples(
                 samples,
-                self._names("sample_id"),
+                self.sample_names,
                 complement=complement,
                 ignore_unknown=ignore_missing_samples,
             )
@@ -135,7 +141,7 @@ class VczReader(StoreProperties):
         Raises:
             SelectionError: an index is out of range, given twice, or that of a null sample.
         """
-        self._query = replace(self._query, samples=check_indexes(indexes, self._names("sample_id")))
+        self._query = replace(self._query, samples=check_indexes(indexes, self.sample_names))
 
     def set_regions(self, regions: RegionInput | None, *, overlap: Overlap = "record") -> None:
         """Select records that overlap regions, contigs in the order named, each record once; None: all.
@@ -185,7 +191,7 @@ class VczReader(StoreProperties):
     def _parsed(self, value: RegionInput, what: str, *, complement: bool) -> Regions:
         if self._query.variants is not None:
             raise SelectionError("variants cannot be selected by number and by regions or targets at once")
-        regions = parse_regions(value, what=what, complement=complement, contigs=self._contig_names)
+        regions = parse_regions(value, what=what, complement=complement, contigs=self.contig_names)
         if what == "regions" and regions.complement:
             raise SelectionError("regions have no complement; use targets")
         return regions
@@ -202,9 +208,10 @@ class VczReader(StoreProperties):
             OptionError: there are no such semantics.
         """
         _checked("semantics", semantics, Semantics)
+        query = replace(self._query, predicate=predicate, semantics=semantics)
         if predicate is not None:
-            self._catalog.arrays(predicate.columns)
-        self._query = replace(self._query, predicate=predicate, semantics=semantics)
+            self._planner.check(query, ())
+        self._query = query
 
     def variant_counts_per_chunk(self, fields: Sequence[str] = ("variant_position",)) -> Int64s:
         """int64, (batches,): variants of each batch of `variant_chunks(fields)`, before the variant filter.
@@ -212,25 +219,60 @@ class VczReader(StoreProperties):
         Raises:
             FieldNotFoundError: the store has no such field.
         """
-        names = self._fields(fields)
-        scan, _ = self._plan(self._query, names, self._catalog.arrays([*names, *_tested(self._query)]))
-        return scan.variant_counts
+        return self._planner.plan(self._planner.check(self._query, fields)).variant_counts
 
-    def variant_chunks(self, fields: Sequence[str] | None = None, start: int = 0) -> BatchIterator[Batch]:
+    def materialise_variant_filter(self) -> None:
+        """Turn regions, targets and filter into the numbers of the variants that they select, in the
+        store's order.
+
+        What follows reads no more than those; useful where the same variants are read several times.
+
+        Raises:
+            SelectionError: the filter decides by sample, which numbers of variants cannot keep.
+        """
+        query = self._query
+        if query.predicate is None and query.regions is None and query.targets is None:
+            return
+        numbers = []
+        for batch in self.variant_chunks(["variant_index"]):
+            if batch.sample_mask is not None:
+                raise SelectionError("a filter that decides by sample cannot be turned into variants")
+            numbers.append(batch.variant_index)
+        found = np.sort(np.concatenate([np.empty(0, np.int64), *numbers]))
+        self._query = replace(
+            query, predicate=None, regions=None, targets=None, variants=variant_runs(found, self.num_variants)
+        )
+
+    def variant_chunks(
+        self,
+        fields: Sequence[str] | None = None,
+        start: int = 0,
+        *,
+        force_recompute: bool | Iterable[str] = False,
+    ) -> BatchIterator[Batch]:
         """Batches in order, one for each run of variants that holds any that are selected.
 
         Args:
-            fields: the columns; None: every stored field that has a variants axis.
+            fields: the columns, stored or computed (`virtual_field_names`); None: every stored field that
+                has a variants axis.
             start: the number of the first batch.
+            force_recompute: computed fields (True: all) whose stored values are not wanted. Without it a
+                field such as `variant_AC` is computed where it is not stored, or where samples are
+                selected.
 
         Raises:
-            FieldNotFoundError: the store has no such field.
+            FieldNotFoundError: a field is neither stored nor can it be computed.
             OptionError: `start` is negative.
         """
-        return self.map_chunks(_itself, fields, start)
+        return self.map_chunks(_itself, fields, start, force_recompute=force_recompute)
 
     def map_chunks(
-        self, function: Callable[[Batch], T], fields: Sequence[str] | None = None, start: int = 0
+        self,
+        function: Callable[[Batch], T],
+        fields: Sequence[str] | None = None,
+        start: int = 0,
+        *,
+        force_recompute: bool | Iterable[str] = False,
     ) -> BatchIterator[T]:
         """What `function` makes of each batch, in order; it is called on the workers, by several at once.
 
@@ -239,110 +281,36 @@ class VczReader(StoreProperties):
         """
         if isinstance(start, bool) or not isinstance(start, int) or start < 0:
             raise OptionError(f"start must be a whole number of at least 0, not {start!r}")
-        query = self._query
         names = self._fields(fields)
         if not names:
             return BatchIterator(None)
-        arrays = self._catalog.arrays([*names, *_tested(query)])
+        recompute = DERIVED.keys() if force_recompute is True else force_recompute or ()
+        wanted = self._planner.check(replace(self._query, recompute=frozenset(recompute)), names)
 
         def begin() -> tuple[Stream[T], BatchWork[T]]:
-            scan, static = self._plan(query, names, arrays)
-            work = BatchWork(
-                scan,
-                fields=names,
-                predicate=query.predicate,
-                static=static,
-                function=function,
-                empty=self._runtime.empty,
-            )
+            scan = self._planner.plan(wanted)
+            work = self._planner.work(wanted, scan, function)
             return self._runtime.run(scan.steps(start), work), work
 
         return BatchIterator(begin)
 
-    def variants(self, fields: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    def variants(
+        self, fields: Sequence[str] | None = None, *, force_recompute: bool | Iterable[str] = False
+    ) -> Iterator[dict[str, Any]]:
         """A dict for each variant: field name to scalar, or array where the field has more axes.
 
         Raises:
             As `variant_chunks`, when called.
         """
-        return _rows(self.variant_chunks(fields))
+        return _rows(self.variant_chunks(fields, force_recompute=force_recompute))
 
-    def _fields(self, fields: Sequence[str] | None) -> tuple[str, ...]:
-        """The names of the columns asked for, each once."""
+    def _fields(self, fields: Sequence[str] | None) -> Sequence[str]:
+        """The names of the columns asked for."""
         if fields is None:
-            fields = sorted(name for name in self.field_names if name.startswith(("variant_", "call_")))
-        elif isinstance(fields, str):
+            return sorted(name for name in self.field_names if name.startswith(("variant_", "call_")))
+        if isinstance(fields, str):
             raise SelectionError(f"fields must be a list of names, not the text {fields!r}")
-        return tuple(dict.fromkeys(fields))
-
-    def _plan(
-        self, query: Query, names: Sequence[str], arrays: Mapping[str, StoredArray]
-    ) -> tuple[ScanPlan, dict[str, Column]]:
-        """The plan for a query, and the columns that have no variants axis."""
-        samples = query.samples
-        tested_samples = None
-        if any(array.has_samples_axis for array in arrays.values()):
-            real = self._real_samples
-            real_or_all = None if len(real) == self.num_samples else real
-            samples = real_or_all if samples is None else samples
-            tested_samples = real_or_all if query.semantics == "view" else samples
-        static = {name: self._catalog.read(name) for name in names if not arrays[name].has_variants_axis}
-        scan = plan(
-            arrays,
-            num_variants=self.num_variants,
-            fields=[name for name in names if name not in static],
-            tested=None if query.predicate is None else _tested(query),
-            samples=samples,
-            tested_samples=tested_samples,
-            variants=self._located(query),
-            step_rows=self._chunk_rows,
-        )
-        return scan, static
-
-    @property
-    def _chunk_rows(self) -> int:
-        """The chunk length of positions."""
-        return self._catalog.meta("variant_position").chunk_shape[0]
-
-    def _located(self, query: Query) -> Int64s | None:
-        """The runs of variants that a query's regions, targets or indexes select; None: all."""
-        if query.regions is None and query.targets is None:
-            return query.variants
-        key = (query.regions, query.targets, query.regions_overlap, query.targets_overlap)
-        if self._last_located is None or self._last_located[0] != key:
-            self._last_located = (key, self._locate(query))
-        return self._last_located[1]
-
-    def _locate(self, query: Query) -> Int64s:
-        tests: list[tuple[Intervals, Overlap]] = []
-        order = None
-        if query.regions is not None:
-            intervals = Intervals.resolve(query.regions, self._contig_names)
-            order = intervals.contig_order
-            tests.append((intervals, query.regions_overlap))
-        if query.targets is not None:
-            tests.append((Intervals.resolve(query.targets, self._contig_names), query.targets_overlap))
-        if any(not len(intervals.starts) and not intervals.complement for intervals, _ in tests):
-            return np.empty((0, 2), np.int64)
-        runs = None
-        if self.region_index is not None:
-            runs = candidate_runs(
-                self.region_index, chunk_rows=self._chunk_rows, num_variants=self.num_variants, tests=tests
-            )
-        spans = span_columns(self._catalog.has, [overlap for _, overlap in tests])
-        test = RegionTest(tests, spans)
-        arrays = self._catalog.arrays(test.columns)
-        fields = ["variant_contig"]
-        scan = plan(
-            arrays, num_variants=self.num_variants, fields=fields, tested=sorted(test.columns), variants=runs
-        )
-        work = BatchWork(scan, fields=fields, predicate=test, static={}, function=hits)
-        return joined(list(self._runtime.run(scan.steps(), work)), order)
-
-
-def _tested(query: Query) -> list[str]:
-    """The columns that a query's predicate reads."""
-    return [] if query.predicate is None else sorted(query.predicate.columns)
+        return fields
 
 
 def open_vcz(
@@ -353,6 +321,7 @@ def open_vcz(
     targets: RegionInput | None = None,
     variants: slice | Sequence[int] | npt.NDArray[Any] | None = None,
     variant_filter: Predicate | None = None,
+    semantics: Semantics = "selection",
     io_concurrency: int = 32,
     decode_threads: int | None = None,
     readahead_bytes: int = 256 * 2**20,
@@ -377,7 +346,7 @@ def open_vcz(
         reader.set_regions(regions)
         reader.set_targets(targets)
         reader.set_variants(variants)
-        reader.set_variant_filter(variant_filter)
+        reader.set_variant_filter(variant_filter, semantics=semantics)
     except BaseException:
         reader.close()
         raise

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from vczero.chunks.steps import Decoded, Read, Step
 from vczero.strings import Strings
 from vczero.vcz.assembly import assemble_text, place, take_places, take_rows
+from vczero.vcz.derived import Derived, compute
 from vczero.vcz.layout import ColumnRead, Layout, Runs, runs_of
 from vczero.vcz.plan import ScanPlan, reads
 from vczero.vcz.schema import Batch, Column, Predicate
@@ -58,6 +59,8 @@ class BatchWork(Generic[T]):
         fields: the batch's columns, in order.
         predicate: what the plan's tested columns are for.
         static: columns without variants axis, given to every batch as they are.
+        derived: columns of the batch that are computed.
+        tested_derived: those of the predicate.
         function: called with each batch, on the worker, by several at once.
         empty: makes the batch's arrays; `Runtime.empty` uses the memory of dropped batches.
     """
@@ -69,6 +72,8 @@ class BatchWork(Generic[T]):
         fields: Sequence[str],
         predicate: Predicate | None,
         static: Mapping[str, Column],
+        derived: Sequence[Derived] = (),
+        tested_derived: Sequence[Derived] = (),
         function: Callable[[Batch], T],
         empty: Callable[[tuple[int, ...], np.dtype[Any]], npt.NDArray[Any]] = np.empty,
     ) -> None:
@@ -76,7 +81,9 @@ class BatchWork(Generic[T]):
         self._tested = plan.tested or {}
         self._fields = fields
         self._predicate = predicate
-        self._static = static
+        self._static = dict(static)
+        self._derived = derived
+        self._tested_derived = tested_derived
         self._function = function
         self._empty = empty
         self._lock = Lock()
@@ -113,8 +120,10 @@ class BatchWork(Generic[T]):
         if not state.runs:
             return None
         self._complete(state, decoded)
-        columns = {name: self._output(state, name) for name in self._fields}
-        batch = Batch(columns, _numbers(state.runs), state.sample_mask)
+        numbers = _numbers(state.runs)
+        columns = {name: self._output(state, name) for name in self._plan.outputs}
+        columns = compute(self._derived, columns, numbers) | self._static
+        batch = Batch({name: columns[name] for name in self._fields}, numbers, state.sample_mask)
         with self._lock:
             self.variants_yielded += batch.num_variants
         return self._function(batch)
@@ -155,8 +164,8 @@ class BatchWork(Generic[T]):
         assert self._predicate is not None
         self._complete(state, decoded)
         rows = _numbers(state.runs)
-        columns: dict[str, Column] = {name: state.columns[layout] for name, layout in self._tested.items()}
-        mask = self._predicate.evaluate(Batch(columns, rows))
+        columns = {name: state.columns[layout] for name, layout in self._tested.items()}
+        mask = self._predicate.evaluate(Batch(compute(self._tested_derived, columns, rows), rows))
         passed = mask if mask.ndim == 1 else mask.any(axis=1)
         if not passed.all():
             state.kept = np.flatnonzero(passed)
@@ -168,10 +177,8 @@ class BatchWork(Generic[T]):
         state.is_tested = True
 
     def _output(self, state: _State, name: str) -> Column:
-        """A column of the batch."""
-        layout = self._plan.outputs.get(name)
-        if layout is None:
-            return self._static[name]
+        """A stored column of the batch."""
+        layout = self._plan.outputs[name]
         column = state.columns[layout]
         if layout is not self._tested.get(name):
             return column

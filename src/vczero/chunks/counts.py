@@ -1,0 +1,105 @@
+"""How often each value occurs in each row of a chunk, without the chunk being made where its codec allows.
+
+`ValueCounts` stands in for the `BlockReader` of an array of one-byte integers: its chunks have the same
+coordinates and the same stored bytes, and decode to counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vczero.chunks import blosc
+from vczero.chunks.blocks import BlockReader, EncodedChunk
+from vczero.errors import ChunkError, UnsupportedError
+from vczero.kernels import bitplanes
+
+__all__ = ["ValueCounts"]
+
+Counts: TypeAlias = npt.NDArray[np.int32]
+Places: TypeAlias = npt.NDArray[np.int64]
+
+
+class ValueCounts(BlockReader):
+    """Chunks of `reader`, (rows, ...) of int8, as counts: int32, (rows, 1, num_values + 2).
+
+    Column v of the counts is that of value v; the last two are those of -2 and of -1. Other values are not
+    counted.
+
+    Args:
+        reader: of the array.
+        num_values: at most 254.
+        places: for chunks of which not everything counts, by their coordinates after the first: int64,
+            (places,), which elements of a row do, in C order.
+
+    Raises:
+        UnsupportedError: the array is not of one-byte signed integers.
+    """
+
+    def __init__(
+        self, reader: BlockReader, num_values: int, places: Mapping[tuple[int, ...], Places] | None = None
+    ) -> None:
+        if reader.meta.dtype != np.int8:
+            raise UnsupportedError(f"{reader.meta.name}: values of {reader.meta.dtype} are not counted")
+        self.__dict__.update(reader.__dict__)
+        self._values = reader
+        self._width = num_values + 2
+        self._places = places or {}
+        self.meta = replace(reader.meta, dtype=np.dtype(np.int32))
+
+    def actual_chunk_shape(self, coords: Sequence[int]) -> tuple[int, ...]:
+        """(rows, 1, counts) of a chunk."""
+        return (self._values.actual_chunk_shape(coords)[0], 1, self._width)
+
+    def decode(self, encoded: EncodedChunk, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+        """The counts of each row asked for.
+
+        Raises:
+            ChunkError: the bytes do not decode to what the metadata promises.
+        """
+        shape = self._values.actual_chunk_shape(encoded.coords)
+        places = self._places.get(encoded.coords[1:])
+        rows = encoded.rows
+        runs = [slice(0, shape[0])] if rows is None else [rows] if isinstance(rows, slice) else list(rows)
+        counts = np.zeros((sum(run.stop - run.start for run in runs), self._width), np.int32)
+        if places is not None or not self._count_planes(encoded, shape, runs, counts):
+            counts[...] = 0
+            self._count_values(encoded, counts, places)
+        if out is None:
+            return counts[:, None, :]
+        out[:, 0, :] = counts
+        return out
+
+    def _count_planes(
+        self, encoded: EncodedChunk, shape: tuple[int, ...], runs: Sequence[slice], counts: Counts
+    ) -> bool:
+        """Count bit planes, if the chunk holds them and a row's elements lie at its start."""
+        chunk = self.meta.chunk_shape
+        row_bytes = self._decoder.blosc_row_bytes
+        if encoded.data is None or row_bytes is None or shape[2:] != chunk[2:] or not prod(shape[1:]):
+            return False
+        done = 0
+        try:
+            for run in runs:
+                end = done + run.stop - run.start
+                part = counts[done:end]
+                if not blosc.count_rows(
+                    encoded.data, row_bytes * chunk[0], row_bytes, prod(shape[1:]), part, run.start
+                ):
+                    return False
+                done = end
+        except ChunkError as error:
+            raise self._chunk_error(encoded.coords, error) from error
+        return True
+
+    def _count_values(self, encoded: EncodedChunk, counts: Counts, places: Places | None) -> None:
+        values = self._values.decode(encoded)
+        assert isinstance(values, np.ndarray)
+        flat = np.ascontiguousarray(values).reshape(len(values), -1).view(np.uint8)
+        if flat.shape[1]:
+            bitplanes.count_values(flat, counts, places)

@@ -1,0 +1,226 @@
+"""Fields that are computed: allele counts and frequencies, missing genotypes, the variant's number.
+
+Each declares the columns that it is computed from. What needs no more than how often each allele occurs is
+computed from `COUNTS`, a column of counts that the store does not have: where genotypes are stored as bit
+planes, it is counted from those, and the genotypes are never made. Definitions are those of bcftools 1.16,
+observed: AC, AN, AF, NS and MAF as `+fill-tags` has them, F_MISSING and N_MISSING as in expressions, where
+a genotype counts as missing if its first allele is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vczero.kernels.bitplanes import count_values
+from vczero.strings import Strings
+from vczero.vcz.schema import Column
+from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL, INT_MISSING
+
+__all__ = [
+    "ALLELE",
+    "COUNTS",
+    "DERIVED",
+    "GENOTYPE",
+    "MOST_COUNTED",
+    "Derived",
+    "allele_counts",
+    "computable",
+    "compute",
+]
+
+# Values that the kernel counts, next to missing and fill.
+MOST_COUNTED: Final = 254
+
+COUNTS: Final = "call_genotype/counts"
+"""int32, (variants, chunks, alleles + 2): occurrences of each allele, of fill (-2), of missing (-1)."""
+
+GENOTYPE: Final = "call_genotype"
+ALLELE: Final = "variant_allele"
+
+Int32s: TypeAlias = npt.NDArray[np.int32]
+Columns: TypeAlias = Mapping[str, Column]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A field that is computed.
+
+    Attributes:
+        name: of the field.
+        needs: the columns it is computed from.
+        dims: names of its axes.
+        dtype: of the result.
+        description: for a header.
+        compute: makes it from the columns and the variants' numbers.
+    """
+
+    name: str
+    needs: frozenset[str]
+    dims: tuple[str, ...]
+    dtype: np.dtype[Any]
+    description: str
+    compute: Callable[[Columns, npt.NDArray[np.int64]], npt.NDArray[Any]]
+
+    @property
+    def depends_on_samples(self) -> bool:
+        """Whether a selection of samples changes it."""
+        return bool(self.needs & {COUNTS, GENOTYPE})
+
+
+def computable(name: str, has: Callable[[str], bool]) -> bool:
+    """Whether the field is one that is computed, and a store has what it needs."""
+    field = DERIVED.get(name)
+    return field is not None and all(has(GENOTYPE if need == COUNTS else need) for need in field.needs)
+
+
+def allele_counts(genotypes: Column, alleles: Column) -> Int32s:
+    """int32, (variants, 1, alleles + 2): `COUNTS` from genotypes, (variants, samples, ploidy)."""
+    assert isinstance(genotypes, np.ndarray)
+    num_alleles = alleles.shape[1]
+    flat = np.ascontiguousarray(genotypes).reshape(len(genotypes), -1)
+    counts = np.zeros((len(flat), num_alleles + 2), np.int32)
+    if flat.dtype == np.int8 and num_alleles <= MOST_COUNTED:
+        if flat.shape[1]:
+            count_values(flat.view(np.uint8), counts)
+    else:
+        for number, value in enumerate([*range(num_alleles), INT_FILL, INT_MISSING]):
+            counts[:, number] = (flat == value).sum(axis=1)
+    return counts[:, None, :]
+
+
+def compute(fields: Sequence[Derived], columns: Columns, numbers: npt.NDArray[np.int64]) -> dict[str, Column]:
+    """`columns` and the fields computed from them."""
+    known = dict(columns)
+    if COUNTS not in known and any(COUNTS in field.needs for field in fields):
+        known[COUNTS] = allele_counts(known[GENOTYPE], known[ALLELE])
+    for field in fields:
+        known[field.name] = field.compute(known, numbers)
+    return known
+
+
+def _alleles(columns: Columns) -> npt.NDArray[np.bool_]:
+    """bool, (variants, alleles): which alleles a variant has."""
+    alleles = columns[ALLELE]
+    if isinstance(alleles, Strings):
+        return np.diff(alleles.offsets).reshape(alleles.shape) > 0
+    return np.asarray(alleles != np.zeros((), alleles.dtype))
+
+
+def _counts(columns: Columns) -> Int32s:
+    """int32, (variants, alleles): 0 for alleles that a variant has not."""
+    counts = columns[COUNTS]
+    assert isinstance(counts, np.ndarray)
+    summed = counts[:, 0, :-2] if counts.shape[1] == 1 else counts[:, :, :-2].sum(axis=1, dtype=np.int32)
+    return np.where(_alleles(columns), summed, np.int32(0))
+
+
+def _ac(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    return np.where(_alleles(columns)[:, 1:], _counts(columns)[:, 1:], np.int32(INT_FILL))
+
+
+def _called(columns: Columns) -> Int32s:
+    """int32, (variants,): alleles that are called."""
+    called: Int32s = _counts(columns).sum(axis=1, dtype=np.int32)
+    return called
+
+
+def _an(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    return _called(columns)
+
+
+def _af(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    frequency = _ratio(_counts(columns)[:, 1:], _called(columns)[:, None])
+    frequency[~_alleles(columns)[:, 1:]] = FLOAT_FILL
+    return frequency
+
+
+def _second(columns: Columns) -> Int32s:
+    """int32, (variants,): occurrences of the second most common allele."""
+    counts = _counts(columns)
+    second: Int32s = (
+        np.sort(counts, axis=1)[:, -2] if counts.shape[1] > 1 else np.zeros(len(counts), np.int32)
+    )
+    return second
+
+
+def _mac(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    return _second(columns)
+
+
+def _maf(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    return _ratio(_second(columns), _called(columns))
+
+
+def _ratio(part: Int32s, whole: Int32s) -> npt.NDArray[np.float32]:
+    """float32: missing where `whole` is 0."""
+    whole = np.broadcast_to(whole, part.shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = (part / whole).astype(np.float32)
+    ratio[whole == 0] = FLOAT_MISSING
+    return np.asarray(ratio, np.float32)
+
+
+def _genotypes(columns: Columns) -> npt.NDArray[Any]:
+    genotypes = columns[GENOTYPE]
+    assert isinstance(genotypes, np.ndarray)
+    return genotypes
+
+
+def _ns(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    genotypes = _genotypes(columns)
+    called = np.zeros(genotypes.shape[:2], np.bool_)
+    for place in range(genotypes.shape[2]):
+        called |= genotypes[:, :, place] >= 0
+    return _per_variant(called)
+
+
+def _n_missing(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    genotypes = _genotypes(columns)
+    if not genotypes.shape[2]:
+        return np.full(len(genotypes), genotypes.shape[1], np.int32)
+    return _per_variant(genotypes[:, :, 0] < 0)
+
+
+def _f_missing(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    samples = _genotypes(columns).shape[1]
+    return np.asarray(_n_missing(columns, numbers) / max(1, samples), np.float32)
+
+
+def _n_alt(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    return _per_variant(_alleles(columns)[:, 1:])
+
+
+def _per_variant(mask: npt.NDArray[np.bool_]) -> Int32s:
+    """int32, (variants,): how many are set of each variant's."""
+    return np.asarray(np.count_nonzero(mask, axis=1), np.int32)
+
+
+def _index(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    return numbers
+
+
+_BY_ALLELE = ("variants", "alt_alleles")
+_BY_VARIANT = ("variants",)
+_FROM_COUNTS = (COUNTS, ALLELE)
+_TABLE: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...], str, str, Any], ...]] = (
+    ("variant_index", (), _BY_VARIANT, "i8", "Number of the variant in the store, from 0", _index),
+    ("variant_AC", _FROM_COUNTS, _BY_ALLELE, "i4", "Allele count in genotypes", _ac),
+    ("variant_AN", _FROM_COUNTS, _BY_VARIANT, "i4", "Total number of alleles in called genotypes", _an),
+    ("variant_AF", _FROM_COUNTS, _BY_ALLELE, "f4", "Allele frequency", _af),
+    ("variant_MAC", _FROM_COUNTS, _BY_VARIANT, "i4", "Count of the second most common allele", _mac),
+    ("variant_MAF", _FROM_COUNTS, _BY_VARIANT, "f4", "Frequency of the second most common allele", _maf),
+    ("variant_NS", (GENOTYPE,), _BY_VARIANT, "i4", "Number of samples with data", _ns),
+    ("variant_N_ALT", (ALLELE,), _BY_VARIANT, "i4", "Number of ALT alleles", _n_alt),
+    ("variant_N_MISSING", (GENOTYPE,), _BY_VARIANT, "i4", "Number of missing genotypes", _n_missing),
+    ("variant_F_MISSING", (GENOTYPE,), _BY_VARIANT, "f4", "Fraction of missing genotypes", _f_missing),
+)
+
+DERIVED: Final[Mapping[str, Derived]] = {
+    name: Derived(name, frozenset(needs), dims, np.dtype(dtype), description, compute)
+    for name, needs, dims, dtype, description, compute in _TABLE
+}

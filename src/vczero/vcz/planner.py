@@ -1,0 +1,197 @@
+"""From a query to a scan that can be run: which columns are read, which are computed, and which variants.
+
+Regions and targets are resolved first, by a scan of the positions (with `region_index`, of those that may
+matter), so that everything else is planned for the variants that are selected and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from vczero.chunks.runtime import Runtime
+from vczero.vcz.catalog import Catalog
+from vczero.vcz.derived import ALLELE, COUNTS, DERIVED, GENOTYPE, MOST_COUNTED, Derived, computable
+from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_columns
+from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
+from vczero.vcz.properties import StoreProperties
+from vczero.vcz.regions import Intervals, Overlap
+from vczero.vcz.scan import BatchWork
+from vczero.vcz.schema import Batch
+
+__all__ = ["Planner", "Wanted"]
+
+T = TypeVar("T")
+Int64s: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a scan is to give, its names checked.
+
+    Attributes:
+        query: what was asked when it was made.
+        fields: the batch's columns, in order.
+        stored, derived: those that are read, and those that are computed.
+        static: those without variants axis.
+        tested, tested_derived: the predicate's, read and computed.
+    """
+
+    query: Query
+    fields: tuple[str, ...]
+    stored: tuple[str, ...]
+    derived: tuple[Derived, ...]
+    static: tuple[str, ...]
+    tested: tuple[str, ...]
+    tested_derived: tuple[Derived, ...]
+
+
+class Planner:
+    """Makes scans of one store; keeps where the regions last asked for are."""
+
+    def __init__(self, catalog: Catalog, facts: StoreProperties, runtime: Runtime) -> None:
+        self._catalog = catalog
+        self._facts = facts
+        self._runtime = runtime
+        self._located: tuple[tuple[object, ...], Int64s] | None = None
+
+    def check(self, query: Query, fields: Iterable[str]) -> Wanted:
+        """What is to be read and what computed.
+
+        Raises:
+            FieldNotFoundError: a field, or a column of the predicate, is neither stored nor can it be
+            computed.
+        """
+        fields = tuple(dict.fromkeys(fields))
+        subset = query.samples is not None and query.semantics == "selection"
+        stored, derived = self._split(fields, recomputed=query.recompute, subset=subset)
+        recomputed = query.recompute if query.semantics == "selection" else frozenset[str]()
+        columns = sorted(query.predicate.columns) if query.predicate is not None else []
+        tested, tested_derived = self._split(columns, recomputed=recomputed, subset=subset)
+        arrays = self._catalog.arrays([*stored, *tested])
+        return Wanted(
+            query,
+            fields,
+            tuple(name for name in stored if arrays[name].has_variants_axis),
+            tuple(derived),
+            tuple(name for name in stored if not arrays[name].has_variants_axis),
+            tuple(tested),
+            tuple(tested_derived),
+        )
+
+    def plan(self, wanted: Wanted) -> ScanPlan:
+        """The plan; reads positions for regions and targets, and the samples' names where needed."""
+        query = wanted.query
+        arrays = self._catalog.arrays([*wanted.stored, *wanted.tested])
+        stored = self._with_inputs(wanted.stored, wanted.derived, arrays)
+        tested = self._with_inputs(wanted.tested, wanted.tested_derived, arrays)
+        samples, tested_samples = query.samples, None
+        if any(array.has_samples_axis for array in arrays.values()):
+            real = self._facts.real_samples
+            real_or_all = None if len(real) == self._facts.num_samples else real
+            samples = real_or_all if samples is None else samples
+            tested_samples = real_or_all if query.semantics == "view" else samples
+        return plan(
+            arrays,
+            num_variants=self._facts.num_variants,
+            fields=stored,
+            tested=None if query.predicate is None else tested,
+            samples=samples,
+            tested_samples=tested_samples,
+            variants=self.variants(query),
+            step_rows=self._position_chunk,
+        )
+
+    def work(self, wanted: Wanted, scan: ScanPlan, function: Callable[[Batch], T]) -> BatchWork[T]:
+        """What is done with each step of the plan."""
+        return BatchWork(
+            scan,
+            fields=wanted.fields,
+            predicate=wanted.query.predicate,
+            static={name: self._catalog.read(name) for name in wanted.static},
+            derived=wanted.derived,
+            tested_derived=wanted.tested_derived,
+            function=function,
+            empty=self._runtime.empty,
+        )
+
+    def variants(self, query: Query) -> Int64s | None:
+        """int64, (runs, 2): the variants that regions, targets or numbers select, as delivered; None: all."""
+        if query.regions is None and query.targets is None:
+            return query.variants
+        key = (query.regions, query.targets, query.regions_overlap, query.targets_overlap)
+        if self._located is None or self._located[0] != key:
+            self._located = (key, self._locate(query))
+        return self._located[1]
+
+    def _split(
+        self, names: Iterable[str], *, recomputed: frozenset[str], subset: bool
+    ) -> tuple[list[str], list[Derived]]:
+        """Names that are read and fields that are computed."""
+        read: list[str] = []
+        computed: list[Derived] = []
+        for name in names:
+            field = DERIVED.get(name)
+            again = name in recomputed or (subset and field is not None and field.depends_on_samples)
+            if field is None or (not again and self._is_stored(name)):
+                read.append(name)
+            elif computable(name, self._catalog.has):
+                computed.append(field)
+            else:
+                read.append(name)
+        return read, computed
+
+    def _is_stored(self, name: str) -> bool:
+        return name != "variant_index" and self._catalog.has(name)
+
+    def _with_inputs(
+        self, names: Sequence[str], derived: Sequence[Derived], arrays: dict[str, StoredArray]
+    ) -> list[str]:
+        """`names` and what computed fields need; the arrays of all of them are added to `arrays`."""
+        needs = sorted(frozenset[str]().union(*(field.needs for field in derived)))
+        if COUNTS in needs:
+            arrays |= self._catalog.arrays([GENOTYPE, ALLELE])
+            meta, alleles = arrays[GENOTYPE].reader.meta, arrays[ALLELE].reader.meta
+            by_kernel = meta.dtype == np.int8 and alleles.shape[1] <= MOST_COUNTED
+            if not by_kernel or GENOTYPE in (*names, *needs):
+                needs = [GENOTYPE if need == COUNTS else need for need in needs]
+        arrays |= self._catalog.arrays(name for name in needs if name != COUNTS)
+        return list(dict.fromkeys([*names, *needs]))
+
+    @property
+    def _position_chunk(self) -> int:
+        return self._catalog.meta("variant_position").chunk_shape[0]
+
+    def _locate(self, query: Query) -> Int64s:
+        tests: list[tuple[Intervals, Overlap]] = []
+        order = None
+        contigs = self._facts.contig_names
+        if query.regions is not None:
+            intervals = Intervals.resolve(query.regions, contigs)
+            order = intervals.contig_order
+            tests.append((intervals, query.regions_overlap))
+        if query.targets is not None:
+            tests.append((Intervals.resolve(query.targets, contigs), query.targets_overlap))
+        if any(not len(intervals.starts) and not intervals.complement for intervals, _ in tests):
+            return np.empty((0, 2), np.int64)
+        runs = None
+        table = self._facts.region_index
+        num_variants = self._facts.num_variants
+        if table is not None:
+            runs = candidate_runs(
+                table, chunk_rows=self._position_chunk, num_variants=num_variants, tests=tests
+            )
+        test = RegionTest(tests, span_columns(self._catalog.has, [overlap for _, overlap in tests]))
+        arrays = self._catalog.arrays(test.columns)
+        fields = ("variant_contig",)
+        scan = plan(
+            arrays, num_variants=num_variants, fields=fields, tested=sorted(test.columns), variants=runs
+        )
+        work = BatchWork(
+            scan, fields=fields, predicate=test, static={}, function=hits, empty=self._runtime.empty
+        )
+        return joined(list(self._runtime.run(scan.steps(), work)), order)
