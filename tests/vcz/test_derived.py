@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 
 import numpy as np
@@ -31,18 +32,14 @@ def definitions(genotypes, alleles):
         found["variant_index"].append(number)
         found["variant_AC"].append([c if k else -2 for c, k in zip(counts[1:], known[1:], strict=True)])
         found["variant_AN"].append(an)
-        pairs = zip(counts[1:], known[1:], strict=True)
-        found["variant_AF"].append(
-            [
-                (c / an if an else FLOAT_MISSING) if k else FLOAT_FILL
-                for c, k in zip(counts[1:], known[1:], strict=True)
-            ]
-        )
+        frequency = [c / an if an else FLOAT_MISSING for c in counts[1:]]
+        pairs = zip(frequency, known[1:], strict=True)
+        found["variant_AF"].append([f if k else FLOAT_FILL for f, k in pairs])
         found["variant_MAC"].append(second)
         found["variant_MAF"].append(second / an if an else FLOAT_MISSING)
         found["variant_NS"].append(sum(max(call) >= 0 for call in calls))
         found["variant_N_ALT"].append(sum(known[1:]))
-        missing = sum(call[0] < 0 for call in calls)
+        missing = sum(call[0] < 0 or -1 in call for call in calls)
         found["variant_N_MISSING"].append(missing)
         found["variant_F_MISSING"].append(missing / max(1, len(calls)))
     floats = ("variant_AF", "variant_MAF", "variant_F_MISSING")
@@ -213,8 +210,10 @@ def test_what_cannot_be_computed_is_an_unknown_field(tmp_path):
 @pytest.mark.oracle("bcftools")
 def test_bcftools_fill_tags_agrees(example_store, example_vcf):
     tags = ["AC", "AN", "AF", "NS", "F_MISSING"]
-    command = ["bcftools", "+fill-tags", str(example_vcf), "--", "-t", "AN,AC,AF,NS,F_MISSING,MAF"]
-    filled = subprocess.run(command, capture_output=True, check=True).stdout
+    # bcftools 1.16 overlooks a missing allele that is phased and not the first, so none is for it.
+    unphased = gzip.decompress(example_vcf.read_bytes()).replace(b"|.", b"/.")
+    command = ["bcftools", "+fill-tags", "-", "--", "-t", "AN,AC,AF,NS,F_MISSING,MAF"]
+    filled = subprocess.run(command, input=unphased, capture_output=True, check=True).stdout
     line = "\t".join(f"%INFO/{tag}" for tag in [*tags, "MAF"])
     printed = subprocess.run(
         ["bcftools", "query", "-f", f"{line}\n"], input=filled, capture_output=True, check=True

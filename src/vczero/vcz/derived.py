@@ -4,7 +4,8 @@ Each declares the columns that it is computed from. What needs no more than how 
 computed from `COUNTS`, a column of counts that the store does not have: where genotypes are stored as bit
 planes, it is counted from those, and the genotypes are never made. Definitions are those of bcftools 1.16,
 observed: AC, AN, AF, NS and MAF as `+fill-tags` has them, F_MISSING and N_MISSING as in expressions, where
-a genotype counts as missing if its first allele is.
+a genotype counts as missing if any of its alleles is (bcftools overlooks one that is phased and not the
+first).
 """
 
 from __future__ import annotations
@@ -183,7 +184,10 @@ def _n_missing(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[
     genotypes = _genotypes(columns)
     if not genotypes.shape[2]:
         return np.full(len(genotypes), genotypes.shape[1], np.int32)
-    return _per_variant(genotypes[:, :, 0] < 0)
+    missing = genotypes[:, :, 0] < 0
+    for place in range(1, genotypes.shape[2]):
+        missing |= genotypes[:, :, place] == INT_MISSING
+    return _per_variant(missing)
 
 
 def _f_missing(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
