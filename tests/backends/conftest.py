@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import zarr
 
+from support.contents import contents
 from support.httpserver import HttpServer
 from support.s3 import upload
+from vczero.chunks.stores import LocalStore
 
 ARRAYS = {
     "v2": {"zarr_format": 2},
@@ -77,3 +79,17 @@ def bucket(endpoint, objects):
     """A bucket with the objects below `data/`."""
     upload(endpoint, "bucket", {f"data/{key}": data for key, data in objects.items()})
     return "s3://bucket/data"
+
+
+@pytest.fixture(scope="session")
+def expected(directory):
+    """What the local directory gives."""
+    return {
+        zarr_format: contents(LocalStore(directory / f"v{zarr_format}.zarr"), zarr_format)
+        for zarr_format in (2, 3)
+    }
+
+
+@pytest.fixture(params=[2, 3], ids=["v2", "v3"])
+def zarr_format(request):
+    return request.param

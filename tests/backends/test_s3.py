@@ -6,17 +6,16 @@ import asyncio
 
 import pytest
 
+from support.contents import contents
 from support.s3 import KEYS, options_of
 from vczero.chunks.stores import LocalStore, open_store
 from vczero.errors import StoreError
-
-from .test_remote import contents, expected, zarr_format  # noqa: F401
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.mark.parametrize("backend", ["obstore", "fsspec"])
-def test_s3(bucket, endpoint, expected, zarr_format, backend):  # noqa: F811
+def test_s3(bucket, endpoint, expected, zarr_format, backend):
     # The same bytes as from the directory; absent objects are absent.
     pytest.importorskip(backend)
     store = open_store(
