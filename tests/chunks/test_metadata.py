@@ -165,7 +165,7 @@ def test_fill_values_agree_with_zarr_python(dtype: str, data: st.DataObject) -> 
     except (TypeError, ValueError, OverflowError):
         expected = None
     if expected is None:
-        # Null stands for the default, which zarr-python allows in v2 only; numbers in quotes it allows since 3.1.4.
+        # Null stands for the default, which zarr-python allows in v2 only; numbers in quotes since 3.1.4.
         if value is not None and not isinstance(value, str):
             with pytest.raises(MetadataError):
                 parse_v3("a", document)

@@ -307,4 +307,38 @@ def _sharded() -> Iterator[Case]:
         yield Case(f"{name}-raw", 3, "float64", (9, 7), (2, 3), raw)
 
 
-CASES: tuple[Case, ...] = tuple(_cases())
+def _foreign() -> Iterator[Case]:
+    """Chains that vczero leaves to zarr-python: shards within other codecs, and shards within shards."""
+
+    def inner(*codecs: Any) -> Any:
+        return zarr.codecs.ShardingCodec(chunk_shape=(2, 2), codecs=codecs)
+
+    chains: Mapping[str, tuple[str, Callable[[], Mapping[str, Any]]]] = {
+        "transposed": (
+            "int32",
+            lambda: {
+                "filters": zarr.codecs.TransposeCodec(order=(1, 0)),
+                "serializer": inner(zarr.codecs.BytesCodec(), zarr.codecs.ZstdCodec()),
+                "compressors": None,
+            },
+        ),
+        "compressed": (
+            "int32",
+            lambda: {"serializer": inner(zarr.codecs.BytesCodec()), "compressors": "auto"},
+        ),
+        "text": ("str", lambda: {"serializer": inner(zarr.codecs.VLenUTF8Codec()), "compressors": "auto"}),
+        "shards-within": (
+            "int32",
+            lambda: {
+                "serializer": zarr.codecs.ShardingCodec(
+                    chunk_shape=(4, 4), codecs=[inner(zarr.codecs.BytesCodec())]
+                ),
+                "compressors": None,
+            },
+        ),
+    }
+    for name, (dtype, options) in chains.items():
+        yield Case(f"v3-foreign-{name}", 3, dtype, (10, 7), (8, 4), options)
+
+
+CASES: tuple[Case, ...] = (*_cases(), *_foreign())

@@ -138,7 +138,7 @@ class _FixedDecoder:
     ) -> _Array:
         if rows is None and shape == self._chunk_shape and data is not None:
             if out is None:
-                out = np.empty(shape, self._dtype)
+                out = self._new(shape)
                 self._whole(data, out)
                 return out
             if out.flags.c_contiguous and out.dtype == self._dtype and out.shape == shape:
@@ -150,16 +150,16 @@ class _FixedDecoder:
         if data is None:
             return self._filled(result_shape, out)
         if self._spans is None or not shape:
-            whole = np.empty(self._chunk_shape, self._dtype)
+            whole = self._new(self._chunk_shape)
             self._whole(data, whole)
             parts = [whole[start:stop] for start, stop in runs] if shape else [whole]
             return _place(parts, result_shape, self._dtype, out)
         if shape[1:] == self._chunk_shape[1:]:
             if out is None:
-                return self._read_runs(data, runs, np.empty(result_shape, self._dtype))
+                return self._read_runs(data, runs, self._new(result_shape))
             if out[:1].flags.c_contiguous:
                 return self._read_runs(data, runs, out)
-        rows_of_chunk = np.empty((result_shape[0], *self._chunk_shape[1:]), self._dtype)
+        rows_of_chunk = self._new((result_shape[0], *self._chunk_shape[1:]))
         return _place([self._read_runs(data, runs, rows_of_chunk)], result_shape, self._dtype, out)
 
     def _read_runs(self, data: Stored, runs: _Runs, out: _Array) -> _Array:
@@ -171,9 +171,15 @@ class _FixedDecoder:
             self._spans(data, out.reshape(len(out), -1).view(np.uint8), spans)
         return out
 
+    def _new(self, shape: tuple[int, ...], make: Callable[..., _Array] = np.empty) -> _Array:
+        try:
+            return make(shape, self._dtype)
+        except MemoryError:
+            raise ChunkError(f"{math.prod(shape) * self._dtype.itemsize} bytes cannot be allocated") from None
+
     def _filled(self, shape: tuple[int, ...], out: _Array | None) -> _Array:
         if out is None:
-            out = np.zeros(shape, self._dtype)
+            out = self._new(shape, np.zeros if self._fill is None else np.empty)
             if self._fill is None:
                 return out
         out[...] = np.zeros((), self._dtype) if self._fill is None else self._fill

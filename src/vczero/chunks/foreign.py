@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,13 @@ class ForeignChunks:
         key, document = _document(meta)
         self._objects[key] = self._to_buffer(json.dumps(document).encode())
         try:
-            self._array = zarr.open_array(MemoryStore(self._objects), mode="r", zarr_format=meta.zarr_format)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # what zarr-python advises whoever writes is no news to a reader
+                self._array = zarr.open_array(
+                    MemoryStore(self._objects), mode="r", zarr_format=meta.zarr_format
+                )
             self._key = self._array.metadata.encode_chunk_key
         except Exception as error:  # zarr-python raises many kinds for what it does not know
             raise UnsupportedError(
