@@ -221,10 +221,13 @@ def test_bcftools_fill_tags_agrees(example_store, example_vcf):
     rows = [row.split("\t") for row in printed.stdout.decode().splitlines()]
     with vczero.open(example_store) as reader:
         fields = [f"variant_{tag}" for tag in [*tags, "MAF"]]
-        found = read(reader, fields, force_recompute=True)
+        found = read(reader, [*fields, "variant_N_ALT"], force_recompute=True)
     for number, row in enumerate(rows):
         for name, text in zip(fields, row, strict=True):
             values = np.atleast_1d(found[name][number])
             ours = values[~is_fill(values)].tolist() or [np.nan]
             theirs = [np.nan if value == "." else float(value) for value in text.split(",")]
+            if name == "variant_MAF" and found["variant_N_ALT"][number] == 0:
+                assert (ours, text) == ([0.0], ".")  # not printed without an ALT; a number all the same
+                continue
             assert ours == pytest.approx(theirs, rel=1e-4, nan_ok=True), (number, name, text)
