@@ -228,6 +228,7 @@ def test_bcftools_fill_tags_agrees(example_store, example_vcf):
             ours = values[~is_fill(values)].tolist() or [np.nan]
             theirs = [np.nan if value == "." else float(value) for value in text.split(",")]
             if name == "variant_MAF" and found["variant_N_ALT"][number] == 0:
-                assert (ours, text) == ([0.0], ".")  # not printed without an ALT; a number all the same
+                assert text == "."  # not printed without an ALT; we give 0 where alleles are called
+                assert not ours[0] > 0
                 continue
             assert ours == pytest.approx(theirs, rel=1e-4, nan_ok=True), (number, name, text)
