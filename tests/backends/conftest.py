@@ -16,7 +16,7 @@ from vczero.chunks.stores import LocalStore
 ARRAYS = {
     "v2": {"zarr_format": 2},
     "v3": {"zarr_format": 3},
-    "sharded": {"zarr_format": 3, "shards": (40, 10)},
+    "sharded": {"zarr_format": 3, "shards": (20, 10)},
 }
 
 
@@ -28,13 +28,13 @@ def fill(group):
             continue
         array = group.create_array(
             name,
-            shape=(90, 25),
+            shape=(30, 10),
             chunks=(10, 5),
             dtype="i4",
             fill_value=-9,
             **{k: v for k, v in options.items() if k == "shards"},
         )
-        array[:70] = rng.integers(0, 1000, (70, 25))
+        array[:20] = rng.integers(0, 1000, (20, 10))
     text = group.create_array("text", shape=(9,), chunks=(4,), dtype=str)
     text[:] = np.array([f"word {i}" for i in range(9)], dtype=np.dtypes.StringDType())
 

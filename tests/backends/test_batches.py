@@ -14,7 +14,7 @@ from support.httpserver import HttpServer
 from support.s3 import options_of, upload
 from support.vcz_builder import build_vcz, example_columns
 
-CHUNKS = {"variants": 40, "samples": 5}
+CHUNKS = {"variants": 60, "samples": 8}
 STORES = {
     "v2": {"zarr_format": 2},
     "v2c": {"zarr_format": 2, "consolidated": True},
@@ -162,6 +162,6 @@ def test_a_fault_in_the_middle_is_an_error_and_not_a_batch(server):
     server.fault("v3c/variant_position/c/2", "503", every=True)
     with vczero.open(f"{server.url}/v3c", storage_options=quick) as reader:
         stream = reader.variant_chunks(["variant_position"])
-        assert [len(next(stream)["variant_position"]) for _ in range(2)] == [40, 40]
+        assert [len(next(stream)["variant_position"]) for _ in range(2)] == [60, 60]
         with pytest.raises(vczero.errors.StoreError, match=r"/v3c: cannot read variant_position/c/2"):
             next(stream)

@@ -18,7 +18,7 @@ def test_an_array_over_http_can_be_handed_in(http, directory, name):
     expected = zarr.open_array(directory / "v3.zarr", path=name, mode="r")[...]
     meta = BlockReader(zarr.open_array(directory / "v3.zarr", path=name, mode="r")).meta
     reader = BlockReader(meta, open_store(store))
-    for coords in [(0, 0), (8, 4), (3, 2), (0, 0)]:
+    for coords in [(0, 0), (2, 1), (1, 0), (0, 0)]:
         i, j = coords
         block = expected[10 * i : 10 * i + 10, 5 * j : 5 * j + 5]
         assert np.array_equal(reader.read_chunk(coords), block)
