@@ -29,7 +29,7 @@ ARROWS = {
     "cli": {"errors", "formats", "vcz", "chunks.stores"},
     "__main__": {"cli"},
 }
-CROSSING = {f"vcz.{name}" for name in ("reader", "planner", "plan", "layout", "scan", "catalog")}
+CROSSING = {f"vcz.{name}" for name in ("reader", "planner", "columnar", "plan", "layout", "scan", "catalog")}
 CROSSED = {f"chunks.{name}" for name in ("metadata", "grid", "blocks", "counts", "stores", "steps", "runtime")}
 
 GENOMICS = set(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -83,7 +84,7 @@ def allele_counts(genotypes: Column, alleles: Column) -> Int32s:
     """int32, (variants, 1, alleles + 2): `COUNTS` from genotypes, (variants, samples, ploidy)."""
     assert isinstance(genotypes, np.ndarray)
     num_alleles = alleles.shape[1]
-    flat = np.ascontiguousarray(genotypes).reshape(len(genotypes), -1)
+    flat = np.ascontiguousarray(genotypes).reshape(len(genotypes), prod(genotypes.shape[1:]))
     counts = np.zeros((len(flat), num_alleles + 2), np.int32)
     if flat.dtype == np.int8 and num_alleles <= MOST_COUNTED:
         if flat.shape[1]:

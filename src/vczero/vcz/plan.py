@@ -121,14 +121,16 @@ class ScanPlan:
         return [(first, end) for first, end in self.runs[low:high].tolist()]
 
     def steps(self, start: int = 0) -> Iterator[Step]:
-        """The steps from number `start` on, made as they are asked for."""
+        """The steps from number `start` on, made when asked for; tagged with (runs, rows before)."""
+        done = 0
         for index in range(start, len(self)):
             runs = self.step_runs(index)
             rest = reads(self.rest, runs, self.num_variants)
             if self.tested is None:
-                yield Step(rest, (), runs)
+                yield Step(rest, (), (runs, done))
             else:
-                yield Step(reads(tuple(self.tested.values()), runs, self.num_variants), rest, runs)
+                yield Step(reads(tuple(self.tested.values()), runs, self.num_variants), rest, (runs, done))
+            done += sum(end - first for first, end in runs)
 
 
 def reads(layouts: Sequence[Layout], runs: Runs, num_variants: int) -> list[Any]:

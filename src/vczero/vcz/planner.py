@@ -6,9 +6,9 @@ matter), so that everything else is planned for the variants that are selected a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from vczero.chunks.runtime import Runtime
 from vczero.vcz.catalog import Catalog
 from vczero.vcz.derived import ALLELE, COUNTS, DERIVED, GENOTYPE, MOST_COUNTED, Derived, computable
+from vczero.vcz.layout import Layout
 from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_columns
 from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
 from vczero.vcz.properties import StoreProperties
@@ -106,7 +107,13 @@ class Planner:
             step_rows=self._position_chunk,
         )
 
-    def work(self, wanted: Wanted, scan: ScanPlan, function: Callable[[Batch], T]) -> BatchWork[T]:
+    def work(
+        self,
+        wanted: Wanted,
+        scan: ScanPlan,
+        function: Callable[[Batch], T],
+        whole: Mapping[Layout, npt.NDArray[Any]] | None = None,
+    ) -> BatchWork[T]:
         """What is done with each step of the plan."""
         return BatchWork(
             scan,
@@ -115,6 +122,7 @@ class Planner:
             static={name: self._catalog.read(name) for name in wanted.static},
             derived=wanted.derived,
             tested_derived=wanted.tested_derived,
+            whole=whole,
             function=function,
             empty=self._runtime.empty,
         )

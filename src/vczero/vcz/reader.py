@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +22,21 @@ from vczero.chunks.runtime import Runtime, Stream
 from vczero.chunks.stores import Backend, open_store
 from vczero.errors import OptionError, SelectionError
 from vczero.vcz.catalog import Catalog
+from vczero.vcz.columnar import read_columns, to_dataset
 from vczero.vcz.derived import DERIVED
+from vczero.vcz.display import reader_html, reader_line
+from vczero.vcz.explain import Explanation, explain
 from vczero.vcz.iteration import BatchIterator
 from vczero.vcz.plan import Query, Semantics
-from vczero.vcz.planner import Planner
+from vczero.vcz.planner import Planner, Wanted
 from vczero.vcz.properties import StoreProperties
 from vczero.vcz.regions import Overlap, RegionInput, Regions, parse_regions
 from vczero.vcz.scan import BatchWork
 from vczero.vcz.schema import Batch, Predicate
 from vczero.vcz.selection import SampleInput, check_indexes, select_samples, variant_runs
+
+if TYPE_CHECKING:
+    import xarray
 
 __all__ = ["VczReader", "open_vcz"]
 
@@ -86,6 +92,12 @@ class VczReader(StoreProperties):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        return reader_line(self, self._catalog.store.name)
+
+    def _repr_html_(self) -> str:
+        return reader_html(self, self._catalog.store.name)
 
     def close(self) -> None:
         """Stop the threads, and close the store if it was opened from a path or a URL. Idempotent."""
@@ -281,11 +293,9 @@ class VczReader(StoreProperties):
         """
         if isinstance(start, bool) or not isinstance(start, int) or start < 0:
             raise OptionError(f"start must be a whole number of at least 0, not {start!r}")
-        names = self._fields(fields)
-        if not names:
+        wanted = self._wanted(fields, force_recompute)
+        if not wanted.fields:
             return BatchIterator(None)
-        recompute = DERIVED.keys() if force_recompute is True else force_recompute or ()
-        wanted = self._planner.check(replace(self._query, recompute=frozenset(recompute)), names)
 
         def begin() -> tuple[Stream[T], BatchWork[T]]:
             scan = self._planner.plan(wanted)
@@ -303,6 +313,45 @@ class VczReader(StoreProperties):
             As `variant_chunks`, when called.
         """
         return _rows(self.variant_chunks(fields, force_recompute=force_recompute))
+
+    def to_arrays(
+        self, fields: Sequence[str] | None = None, *, force_recompute: bool | Iterable[str] = False
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Whole columns over the selected variants and samples; text as StringDType. Owned by the caller.
+
+        Without a filter, chunks are decoded straight into these arrays.
+
+        Raises:
+            As `variant_chunks`.
+        """
+        return read_columns(self._planner, self._runtime, self._wanted(fields, force_recompute))
+
+    def to_xarray(
+        self, fields: Sequence[str] | None = None, *, force_recompute: bool | Iterable[str] = False
+    ) -> xarray.Dataset:
+        """`to_arrays` as an xarray Dataset in memory; needs the extra `xarray`.
+
+        Raises:
+            As `variant_chunks`; MissingDependencyError.
+        """
+        arrays = self.to_arrays(fields, force_recompute=force_recompute)
+        infos = self.get_field_infos(list(arrays))
+        return to_dataset(arrays, infos, self.sample_ids, self._catalog.attributes)
+
+    def explain(self, fields: Sequence[str] | None = None) -> Explanation:
+        """What `variant_chunks(fields)` is going to read, as a value that prints as a table.
+
+        Reads no more than planning needs: of regions and targets, the positions.
+
+        Raises:
+            As `variant_chunks`.
+        """
+        return explain(self._planner.plan(self._wanted(fields, force_recompute=False)))
+
+    def _wanted(self, fields: Sequence[str] | None, force_recompute: bool | Iterable[str]) -> Wanted:
+        recompute = DERIVED.keys() if force_recompute is True else force_recompute or ()
+        query = replace(self._query, recompute=frozenset(recompute))
+        return self._planner.check(query, self._fields(fields))
 
     def _fields(self, fields: Sequence[str] | None) -> Sequence[str]:
         """The names of the columns asked for."""

@@ -33,6 +33,7 @@ class _State:
 
     Attributes:
         runs: the rows wanted; after the predicate, those that passed.
+        done: how many rows the steps before want.
         layouts: the columns of the phase under way.
         arrays: their memory.
         loose: their reads that are not decoded straight into place.
@@ -42,6 +43,7 @@ class _State:
     """
 
     runs: list[tuple[int, int]]
+    done: int
     layouts: tuple[Layout, ...] = ()
     arrays: dict[Layout, npt.NDArray[Any]] = field(default_factory=dict)
     loose: list[ColumnRead] = field(default_factory=list)
@@ -61,6 +63,7 @@ class BatchWork(Generic[T]):
         static: columns without variants axis, given to every batch as they are.
         derived: columns of the batch that are computed.
         tested_derived: those of the predicate.
+        whole: without a predicate, arrays of all batches together; each batch is then a view of its rows.
         function: called with each batch, on the worker, by several at once.
         empty: makes the batch's arrays; `Runtime.empty` uses the memory of dropped batches.
     """
@@ -74,6 +77,7 @@ class BatchWork(Generic[T]):
         static: Mapping[str, Column],
         derived: Sequence[Derived] = (),
         tested_derived: Sequence[Derived] = (),
+        whole: Mapping[Layout, npt.NDArray[Any]] | None = None,
         function: Callable[[Batch], T],
         empty: Callable[[tuple[int, ...], np.dtype[Any]], npt.NDArray[Any]] = np.empty,
     ) -> None:
@@ -84,6 +88,7 @@ class BatchWork(Generic[T]):
         self._static = dict(static)
         self._derived = derived
         self._tested_derived = tested_derived
+        self._whole = whole or {}
         self._function = function
         self._empty = empty
         self._lock = Lock()
@@ -91,7 +96,8 @@ class BatchWork(Generic[T]):
 
     def begin(self, step: Step) -> _State:
         """Memory for the columns of the first phase."""
-        state = _State(step.tag)
+        runs, done = step.tag
+        state = _State(runs, done)
         self._allocate(state, self._plan.rest if self._predicate is None else self._tested.values())
         return state
 
@@ -120,13 +126,17 @@ class BatchWork(Generic[T]):
         if not state.runs:
             return None
         self._complete(state, decoded)
-        numbers = _numbers(state.runs)
-        columns = {name: self._output(state, name) for name in self._plan.outputs}
-        columns = compute(self._derived, columns, numbers) | self._static
-        batch = Batch({name: columns[name] for name in self._fields}, numbers, state.sample_mask)
+        batch = self._batch(state)
         with self._lock:
             self.variants_yielded += batch.num_variants
         return self._function(batch)
+
+    def nothing(self) -> T:
+        """What `function` makes of a batch without variants."""
+        state = _State([], 0)
+        self._allocate(state, {*self._tested.values(), *self._plan.rest})
+        self._complete(state, {})
+        return self._function(self._batch(state))
 
     def nbytes(self, result: T) -> int:
         """Bytes that a result keeps."""
@@ -138,7 +148,9 @@ class BatchWork(Generic[T]):
         state.layouts = tuple(layouts)
         rows = _count(state.runs)
         for layout in state.layouts:
-            if not layout.is_text:
+            if layout in self._whole:
+                state.arrays[layout] = self._whole[layout][state.done : state.done + rows]
+            elif not layout.is_text:
                 state.arrays[layout] = self._empty((rows, *layout.shape), layout.dtype)
 
     def _complete(self, state: _State, decoded: Decoded) -> None:
@@ -176,6 +188,12 @@ class BatchWork(Generic[T]):
             state.sample_mask = mask if places is None else mask[:, places]
         state.is_tested = True
 
+    def _batch(self, state: _State) -> Batch:
+        numbers = _numbers(state.runs)
+        columns = {name: self._output(state, name) for name in self._plan.outputs}
+        columns = compute(self._derived, columns, numbers) | self._static
+        return Batch({name: columns[name] for name in self._fields}, numbers, state.sample_mask)
+
     def _output(self, state: _State, name: str) -> Column:
         """A stored column of the batch."""
         layout = self._plan.outputs[name]
@@ -197,4 +215,5 @@ def _numbers(runs: Runs) -> npt.NDArray[np.int64]:
     """The row numbers of runs."""
     if len(runs) == 1:
         return np.arange(runs[0][0], runs[0][1], dtype=np.int64)
-    return np.concatenate([np.arange(first, end, dtype=np.int64) for first, end in runs])
+    numbers = [np.arange(first, end, dtype=np.int64) for first, end in runs]
+    return np.concatenate(numbers) if numbers else np.empty(0, np.int64)

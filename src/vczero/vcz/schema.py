@@ -84,6 +84,11 @@ class FieldInfo:
     vcf_type: VcfType
     description: str
 
+    def _repr_html_(self) -> str:
+        from vczero.vcz.display import field_html
+
+        return field_html(self)
+
     @property
     def has_variants_axis(self) -> bool:
         """Whether the first axis is variants."""
