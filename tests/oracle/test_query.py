@@ -87,6 +87,12 @@ def test_the_line_of_names(query_format: str, example_store: Path, example_vcf: 
     assert ours == bcftools("query", "-H", "-f", query_format, example_vcf)
 
 
+def test_a_subset_of_samples_leaves_info_alone(example_store: Path, example_vcf: Path) -> None:
+    """`query -s` prints the stored AC, as bcftools does, and the samples in the order asked for."""
+    options = ["query", "-s", "NA00003,NA00001", "-f", r"%AC %AN %NS[ %SAMPLE=%GT]\n"]
+    assert output(*options, example_store) == bcftools(*options, example_vcf)
+
+
 def test_line_info_and_format_columns(example_store: Path, example_vcf: Path) -> None:
     """%LINE is a line of `view` with its end; %INFO and %FORMAT are its columns."""
     whole = output("view", "-H", example_store)

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -79,7 +79,7 @@ def view(
     from vczero.formats.vcf import VcfEncoder
 
     has_subset = reading["samples"] is not None or reading["samples_file"] is not None
-    with opened(path, reading) as reader:
+    with opened(path, reading, "view") as reader:
         encoder = VcfEncoder(
             reader,
             genotypes=not drop_genotypes,
@@ -188,7 +188,9 @@ def compressed(encoder: Encoder, output_type: tuple[str, int | None], level: int
 
 
 @contextmanager
-def opened(path: str, reading: dict[str, Any]) -> Iterator[VczReader]:
+def opened(
+    path: str, reading: dict[str, Any], semantics: Literal["view", "query"] = "query"
+) -> Iterator[VczReader]:
     """The store at `path`, with the selection that the options make, closed at the end."""
     from vczero.vcz.reader import open_vcz
 
@@ -198,6 +200,7 @@ def opened(path: str, reading: dict[str, Any]) -> Iterator[VczReader]:
     with open_vcz(path, **options) as reader:
         if selection:
             select(reader, **selection)
+        reader.set_variant_filter(None, semantics=semantics)
         yield reader
 
 
@@ -206,8 +209,14 @@ def run(reader: VczReader, encoder: Encoder, output: str | None, *, records: boo
     from vczero.formats.encoder import write
 
     with open_output(output) as sink:
-        encoded = reader.map_chunks(encoder.encode, sorted(encoder.columns)) if records else ()
-        write(encoder, encoded, sink)
+        if not records:
+            write(encoder, (), sink)
+            return
+        encoded = reader.map_chunks(
+            encoder.encode, sorted(encoder.columns), force_recompute=encoder.recomputed
+        )
+        with encoded:
+            write(encoder, encoded, sink)
 
 
 def put_lines(output: str | None, lines: Iterator[str] | Sequence[str]) -> None:

@@ -39,6 +39,11 @@ class BgzfEncoder:
         """What `inner` needs."""
         return self._inner.columns
 
+    @property
+    def recomputed(self) -> frozenset[str]:
+        """What `inner` wants computed."""
+        return self._inner.recomputed
+
     def header(self) -> bytes:
         """The header, in blocks of its own."""
         return b"".join(compress([self._inner.header()], self._level))

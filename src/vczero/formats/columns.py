@@ -83,17 +83,14 @@ def _widen_half(column: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def field_piece(
-    batch: Batch, name: str, *, start: int = 0, stop: int | None = None, column: Column | None = None
+    batch: Batch, name: str, *, start: int = 0, stop: int | None = None
 ) -> text.Values | text.Genotypes:
-    """The piece that writes the cells of a `variant_*` or `call_*` field, its key the VCF ID.
-
-    `column` stands in for the batch's own.
-    """
+    """The piece that writes the cells of a `variant_*` or `call_*` field, its key the VCF ID."""
     if name == "call_genotype":
         return genotype_piece(batch)
     prefix, _, key = name.partition("_")
     samples = prefix == "call"
-    column = cell_column(batch.columns[name] if column is None else column, 2 if samples else 1)
+    column = cell_column(batch.columns[name], 2 if samples else 1)
     lone = not samples and (start, stop) != (0, None)
     return text.Values(column, key.encode(), samples=samples, start=start, stop=stop, lone=lone)
 

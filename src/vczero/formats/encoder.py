@@ -31,6 +31,10 @@ class Encoder(Protocol):
     def columns(self) -> frozenset[str]:
         """The fields that `encode` needs in a batch."""
 
+    @property
+    def recomputed(self) -> frozenset[str]:
+        """Those of the columns that are to be computed, whatever the store holds."""
+
     def header(self) -> bytes:
         """The bytes before the first batch."""
 

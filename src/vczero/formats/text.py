@@ -51,6 +51,11 @@ class QueryEncoder:
         wanted = frozenset[str]().union(*(slot.columns for slot in self._slots))
         return wanted or frozenset({"variant_position"})
 
+    @property
+    def recomputed(self) -> frozenset[str]:
+        """None: what is stored is printed."""
+        return frozenset()
+
     def header(self) -> bytes:
         """The columns' names, numbered, if they are wanted."""
         return self._header.encode()

@@ -6,7 +6,7 @@ one whose values are all missing. GT is in every line, since a call that is miss
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from vczero.formats.columns import (
     cell_column,
@@ -17,11 +17,11 @@ from vczero.formats.columns import (
     info_fields,
     strings_of,
 )
-from vczero.formats.counts import ALLELE_COUNT, ALLELE_NUMBER, allele_counts
+from vczero.formats.counts import ALLELE_COUNT, ALLELE_NUMBER
 from vczero.formats.header import vcf_header
 from vczero.kernels import text
 from vczero.strings import Strings
-from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
+from vczero.vcz.schema import Batch, FieldInfo, Metadata
 
 __all__ = ["VcfEncoder", "column_piece", "fixed_pieces", "format_piece", "info_piece"]
 
@@ -66,10 +66,12 @@ class VcfEncoder:
     @property
     def columns(self) -> frozenset[str]:
         """The fields that a line is made of, as far as the store has them."""
-        wanted = line_columns(self._metadata, self._info, self._formats if self._samples else [])
-        if not self._recount:
-            return wanted
-        return (wanted - {ALLELE_COUNT.name, ALLELE_NUMBER.name}) | {"call_genotype", "variant_allele"}
+        return line_columns(self._metadata, self._info, self._formats if self._samples else [])
+
+    @property
+    def recomputed(self) -> frozenset[str]:
+        """AC and AN where they are counted anew."""
+        return frozenset({ALLELE_COUNT.name, ALLELE_NUMBER.name} if self._recount else ())
 
     def header(self) -> bytes:
         """The header's text; nothing if it is not wanted."""
@@ -85,9 +87,8 @@ class VcfEncoder:
 
     def line(self, batch: Batch) -> text.Line:
         """The piece that writes a variant's line."""
-        computed = allele_counts(batch) if self._recount else None
         fixed = fixed_pieces(batch, self._contigs, self._filters)
-        pieces = [*fixed, _TAB, info_piece(batch, self._info, computed)]
+        pieces = [*fixed, _TAB, info_piece(batch, self._info)]
         if self._samples:
             pieces += [_TAB, format_piece(batch, self._formats)]
         pieces.append(text.Literal(b"\n"))
@@ -135,12 +136,9 @@ def column_piece(
     return text.Values(cell_column(column, 1), start=start, stop=stop)
 
 
-def info_piece(
-    batch: Batch, fields: Iterable[FieldInfo], computed: Mapping[str, Column] | None = None
-) -> text.Info:
-    """The INFO column; what is `computed` stands in for what is stored."""
-    made = computed or {}
-    pieces = (field_piece(batch, field.name, column=made.get(field.name)) for field in fields)
+def info_piece(batch: Batch, fields: Iterable[FieldInfo]) -> text.Info:
+    """The INFO column."""
+    pieces = (field_piece(batch, field.name) for field in fields)
     return text.Info(tuple(piece for piece in pieces if isinstance(piece, text.Values)))
 
 
