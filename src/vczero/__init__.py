@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
+    from vczero.chunks.stores import open_store as open_zarr
     from vczero.errors import (
         ChunkError,
         ExpressionError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from vczero.vcz.reader import VczReader
     from vczero.vcz.reader import open_vcz as open  # noqa: A004
     from vczero.vcz.schema import Batch, FieldInfo
+    from vczero.vcz.values import is_fill, is_missing, trim_fill
 
 __version__ = "0.1.0.dev0"
 
@@ -49,7 +51,11 @@ __all__ = [
     "UnsupportedError",
     "VczReader",
     "VczeroError",
+    "is_fill",
+    "is_missing",
     "open",
+    "open_zarr",
+    "trim_fill",
 ]
 
 # Where the public names live; those that are not here are errors.
@@ -58,7 +64,11 @@ _HOMES = {
     "BlockReader": "vczero.chunks.blocks:BlockReader",
     "FieldInfo": "vczero.vcz.schema:FieldInfo",
     "VczReader": "vczero.vcz.reader:VczReader",
+    "is_fill": "vczero.vcz.values:is_fill",
+    "is_missing": "vczero.vcz.values:is_missing",
     "open": "vczero.vcz.reader:open_vcz",
+    "open_zarr": "vczero.chunks.stores:open_store",
+    "trim_fill": "vczero.vcz.values:trim_fill",
 }
 
 

@@ -342,6 +342,17 @@ def test_what_is_no_vcz_store_is_refused_with_the_reason(objects, error, message
         vczero.open(objects)
 
 
+def test_a_zarr_group_is_read_as_its_store(store, tmp_path):
+    group = zarr.open_group(store, mode="r")
+    with vczero.VczReader(group) as reader:
+        assert equal(read_all(reader, ["call_DP"])[0]["call_DP"], group["call_DP"][...])
+    inner = zarr.create_group(tmp_path / "outer.zarr").create_group("inner")
+    with pytest.raises(OptionError, match="root"):
+        vczero.open(inner)
+    with vczero.open(vczero.open_zarr(store)) as reader:
+        assert reader.num_variants == 30
+
+
 def test_a_path_without_a_store_is_refused(tmp_path):
     with pytest.raises(StoreNotFoundError):
         vczero.open(tmp_path / "nothing.vcz")

@@ -11,6 +11,7 @@ with.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
@@ -51,7 +52,7 @@ class VczReader(StoreProperties):
     an iterator that is open then ends with an error.
 
     Args:
-        source: a path (directory or zip), a URL, a store, a mapping from keys to bytes.
+        source: a path (directory or zip), a URL, a store, a mapping from keys to bytes, or a `zarr.Group`.
         io_concurrency: the most requests in flight.
         decode_threads: workers; None: the CPUs that this process may use.
         readahead_bytes: decoded bytes in flight per iterator; 0: one step at a time.
@@ -78,7 +79,9 @@ class VczReader(StoreProperties):
             io_concurrency=io_concurrency, decode_threads=decode_threads, readahead_bytes=readahead_bytes
         )
         try:
-            store = open_store(source, backend_storage=backend_storage, storage_options=storage_options)
+            store = open_store(
+                _store_of(source), backend_storage=backend_storage, storage_options=storage_options
+            )
             super().__init__(Catalog(store, self._runtime))
         except BaseException:
             self._runtime.close()
@@ -400,6 +403,16 @@ def open_vcz(
         reader.close()
         raise
     return reader
+
+
+def _store_of(source: Any) -> Any:
+    """The store of a `zarr.Group` at its root, as vcztools opens one; anything else as it is."""
+    zarr = sys.modules.get("zarr")
+    if zarr is None or not isinstance(source, zarr.Group):
+        return source
+    if source.path:
+        raise OptionError(f"group {source.path!r} is not the root of its store: open it by its own path")
+    return source.store
 
 
 def _checked(what: str, value: T, choices: Any) -> T:
