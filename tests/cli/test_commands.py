@@ -298,6 +298,23 @@ def test_null_samples_are_not_written(tmp_path: Path) -> None:
     )
 
 
+def test_several_stores_one_after_the_other(example_store: Path, tmp_path: Path) -> None:
+    """`query` of two stores prints the one and then the other, with one line of names."""
+    other = build_vcz(tmp_path / "a.vcz", example_columns(5, 2))
+    query = ["query", "-H", "-f", r"%CHROM %POS\n"]
+    both = output(*query, example_store, other).splitlines()
+    assert both == output(*query, example_store).splitlines() + output(*query, other).splitlines()[1:]
+
+
+def test_explain(example_store: Path) -> None:
+    """The plan in place of the output: only the arrays that the format names."""
+    plan = output("query", "--explain", "-f", r"%POS[ %GT]\n", "-r", "1", example_store)
+    assert "variant_position" in plan
+    assert "call_genotype_phased" in plan
+    assert "variant_id" not in plan
+    assert "call_PL" in output("view", "--explain", example_store)
+
+
 def test_the_command_is_in_the_header(example_store: Path) -> None:
     """As bcftools notes itself; `--no-version` leaves it out."""
     done = process("view", "-h", example_store).stdout

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ import vczero
 from vczero.cli.options import (
     READING,
     OutputType,
+    explain_option,
     output_option,
     reading_options,
     select,
@@ -27,7 +28,7 @@ from vczero.cli.output import ClosedPipeError, open_output
 from vczero.errors import ExpressionError, OptionError, VczeroError
 
 if TYPE_CHECKING:
-    from vczero.formats.encoder import Encoder
+    from vczero.formats.encoder import Encoder, Sink
     from vczero.vcz.reader import VczReader
 
 __all__ = ["cli", "main"]
@@ -59,6 +60,7 @@ def cli() -> None:
 @click.option("-G", "--drop-genotypes", is_flag=True, help="No FORMAT and sample columns.")
 @click.option("-I", "--no-update", is_flag=True, help="Keep the stored AC and AN of a subset of samples.")
 @click.option("--no-version", is_flag=True, help="No version and command in the header.")
+@explain_option
 @selection_options
 @reading_options
 def view(
@@ -71,6 +73,7 @@ def view(
     drop_genotypes: bool,
     no_update: bool,
     no_version: bool,
+    explain: bool,
     **reading: Any,
 ) -> None:
     """Print a store as VCF."""
@@ -80,34 +83,38 @@ def view(
 
     has_subset = reading["samples"] is not None or reading["samples_file"] is not None
     with opened(path, reading, "view") as reader:
-        encoder = VcfEncoder(
+        encoder: Encoder = VcfEncoder(
             reader,
             genotypes=not drop_genotypes,
             header=not no_header,
             recount=has_subset and not no_update,
             extra=() if no_version else _version_lines(),
         )
-        run(reader, compressed(encoder, output_type, compression_level), output, records=not header_only)
+        encoder = compressed(encoder, output_type, compression_level)
+        with open_output(output) as sink:
+            run(reader, encoder, sink, records=not header_only, explain=explain)
 
 
 @cli.command()
-@store_argument
+@click.argument("paths", metavar="STORE...", nargs=-1, required=True)
 @output_option
 @click.option("-f", "--format", "query_format", metavar="FORMAT", help=r"Such as '%CHROM\t%POS[\t%GT]\n'.")
 @click.option("-l", "--list-samples", is_flag=True, help="Print the samples' names.")
 @click.option("-H", "--print-header", is_flag=True, help="A first line with the columns' names.")
 @click.option("-u", "--allow-undef-tags", is_flag=True, help='Print "." for tags that the store lacks.')
 @click.option("-N", "--disable-automatic-newline", is_flag=True, help="Add no line end to FORMAT.")
+@explain_option
 @selection_options
 @reading_options
 def query(
-    path: str,
+    paths: tuple[str, ...],
     output: str | None,
     query_format: str | None,
     list_samples: bool,
     print_header: bool,
     allow_undef_tags: bool,
     disable_automatic_newline: bool,
+    explain: bool,
     **reading: Any,
 ) -> None:
     r"""Print columns in a FORMAT of your own.
@@ -117,19 +124,22 @@ def query(
     """
     if list_samples == (query_format is not None):
         raise OptionError("query needs either --format or --list-samples")
-    with opened(path, reading) as reader:
-        if query_format is None:
-            return put_lines(output, (str(name) for name in reader.sample_ids))
-        from vczero.formats.text import QueryEncoder
+    from vczero.formats.text import QueryEncoder
 
-        encoder = QueryEncoder(
-            reader,
-            query_format,
-            allow_undefined=allow_undef_tags,
-            add_newline=not disable_automatic_newline,
-            print_header=print_header,
-        )
-        return run(reader, encoder, output)
+    with open_output(output) as sink:
+        for number, path in enumerate(paths):
+            with opened(path, dict(reading)) as reader:
+                if query_format is None:
+                    put_lines(sink, (str(name) for name in reader.sample_ids))
+                    continue
+                encoder = QueryEncoder(
+                    reader,
+                    query_format,
+                    allow_undefined=allow_undef_tags,
+                    add_newline=not disable_automatic_newline,
+                    print_header=print_header and number == 0,
+                )
+                run(reader, encoder, sink, explain=explain)
 
 
 @cli.command()
@@ -145,10 +155,11 @@ def index(
     """Ask how many records a store has, in all and on each contig."""
     if nrecords == stats:
         raise OptionError("index needs either --nrecords or --stats")
-    with opened(path, reading) as reader:
+    with opened(path, reading) as reader, open_output(output) as sink:
         if nrecords:
-            return put_lines(output, [str(reader.num_variants)])
-        return put_lines(output, contig_lines(reader, all_contigs=all_contigs))
+            put_lines(sink, [str(reader.num_variants)])
+        else:
+            put_lines(sink, contig_lines(reader, all_contigs=all_contigs))
 
 
 def contig_lines(reader: VczReader, *, all_contigs: bool) -> Iterator[str]:
@@ -199,32 +210,31 @@ def opened(
     selection = {name: value for name, value in reading.items() if name not in READING}
     with open_vcz(path, **options) as reader:
         if selection:
-            select(reader, **selection)
-        reader.set_variant_filter(None, semantics=semantics)
+            select(reader, semantics=semantics, **selection)
         yield reader
 
 
-def run(reader: VczReader, encoder: Encoder, output: str | None, *, records: bool = True) -> None:
-    """Write what the encoder makes of the records that the reader selects."""
+def run(
+    reader: VczReader, encoder: Encoder, sink: Sink, *, records: bool = True, explain: bool = False
+) -> None:
+    """Write what the encoder makes of the selected records (or of none), or explain what that would read."""
     from vczero.formats.encoder import write
 
-    with open_output(output) as sink:
-        if not records:
-            write(encoder, (), sink)
-            return
-        encoded = reader.map_chunks(
-            encoder.encode, sorted(encoder.columns), force_recompute=encoder.recomputed
-        )
-        with encoded:
+    names = sorted(encoder.columns)
+    if explain:
+        put_lines(sink, [str(reader.explain(names))])
+    elif not records:
+        write(encoder, (), sink)
+    else:
+        with reader.map_chunks(encoder.encode, names, force_recompute=encoder.recomputed) as encoded:
             write(encoder, encoded, sink)
 
 
-def put_lines(output: str | None, lines: Iterator[str] | Sequence[str]) -> None:
+def put_lines(sink: Sink, lines: Iterable[str]) -> None:
     """Write lines of text."""
     from vczero.formats.encoder import write_all
 
-    with open_output(output) as sink:
-        write_all(sink, "".join(f"{line}\n" for line in lines).encode())
+    write_all(sink, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _version_lines() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -20,6 +20,7 @@ __all__ = [
     "ByteCount",
     "OutputType",
     "StorageOption",
+    "explain_option",
     "output_option",
     "reading_options",
     "select",
@@ -94,6 +95,13 @@ def output_option(function: F) -> F:
     )(function)
 
 
+def explain_option(function: F) -> F:
+    """--explain."""
+    return click.option(
+        "--explain", is_flag=True, help="Print what would be read: arrays, chunks, bytes; and read no more."
+    )(function)
+
+
 _OVERLAPS: dict[str, Overlap] = {
     "0": "pos",
     "1": "record",
@@ -126,6 +134,8 @@ def selection_options(function: F) -> F:
         click.option("-s", "--samples", metavar="[^]LIST", help="Samples, in this order; ^ all but these."),
         click.option("-S", "--samples-file", metavar="[^]FILE", help="As -s, from a file, one on a line."),
         click.option("--force-samples", is_flag=True, help="Warn of unknown samples, and go on."),
+        click.option("-i", "--include", metavar="EXPR", help="Records for which EXPR is true."),
+        click.option("-e", "--exclude", metavar="EXPR", help="Records for which EXPR is not true."),
     ]
     for decorator in reversed(decorators):
         function = decorator(function)
@@ -144,6 +154,9 @@ def select(
     samples: str | None,
     samples_file: str | None,
     force_samples: bool,
+    include: str | None,
+    exclude: str | None,
+    semantics: Literal["view", "query"],
 ) -> None:
     """Set what `selection_options` say on a reader.
 
@@ -171,6 +184,17 @@ def select(
         reader.set_samples(
             samples if place is None else place, complement=complement, ignore_missing_samples=force_samples
         )
+
+    if include is not None and exclude is not None:
+        raise OptionError("--include and --exclude exclude each other")
+    predicate = None
+    if include is not None or exclude is not None:
+        from vczero.vcz.predicates import Filter
+
+        # `view` judges the stored record, with all its samples; `query` what is selected.
+        seen = reader.raw_sample_ids[reader.raw_sample_ids != ""] if semantics == "view" else None
+        predicate = Filter(include, exclude=exclude).bind(reader, semantics=semantics, sample_ids=seen)
+    reader.set_variant_filter(predicate, semantics=semantics)
 
 
 def _file(name: str | None) -> tuple[bool, Path | None]:
