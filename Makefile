@@ -9,8 +9,6 @@ PYTHON := $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 endif
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Dependency groups that tests install; `make test TEST_GROUPS="test backends"` also runs those on real servers.
-TEST_GROUPS ?= test
 STORE := examples/example.vcz.zip
 DEMO := build/demo
 # Folder for the benchmarks' pages; `make bench BENCH_OUT=docs/benchmarks` renews those in the documentation.
@@ -43,7 +41,7 @@ $(VENV)/stamp-install: $(VENV)/stamp-venv pyproject.toml $(NATIVE)
 	@touch $@
 
 $(VENV)/stamp-test: $(VENV)/stamp-install
-	$(BIN)/python -m pip install --quiet $(addprefix --group ,$(TEST_GROUPS))
+	$(BIN)/python -m pip install --quiet --group test
 	@touch $@
 
 $(VENV)/stamp-lint: $(VENV)/stamp-install
