@@ -10,6 +10,18 @@ Loops are long, simple and over whole tiles, so that any compiler makes vector i
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
+    #define VCZERO_CLONES __attribute__((target_clones("avx2", "default")))
+    #else
+    #define VCZERO_CLONES
+    #endif
+    """
+    # What such a function does is compiled twice, and chosen by the processor when the module is loaded.
+    ctypedef void cloned "VCZERO_CLONES void"
+
 cdef enum:
     TILE = 1024  # bytes of a plane; eight of them, and what they become, fit the first-level cache
     WORDS = 128  # TILE // 8
@@ -117,7 +129,7 @@ cdef inline void interleave(uint64_t (*words)[WORDS], Py_ssize_t count, uint8_t*
         out[8 * i + 7] = line[7 * TILE + i]
 
 
-cdef void join_words(uint64_t (*words)[WORDS], Py_ssize_t number) noexcept nogil:
+cdef cloned join_words(uint64_t (*words)[WORDS], Py_ssize_t number) noexcept nogil:
     # Transpose each 8 x 8 bits, halves first: byte i of line k becomes byte 8 i + k of the block.
     cdef Py_ssize_t k
     for k in range(4):
@@ -129,7 +141,7 @@ cdef void join_words(uint64_t (*words)[WORDS], Py_ssize_t number) noexcept nogil
         exchange(words[k], words[k + 1], number, 1, 0x5555555555555555ULL)
 
 
-cdef void join_tile(
+cdef cloned join_tile(
     const uint8_t* planes, Py_ssize_t pitch, Py_ssize_t count, uint8_t* tile, bint lowest_only
 ) noexcept nogil:
     # `count` bytes of each plane, at most TILE.
@@ -144,7 +156,7 @@ cdef void join_tile(
     interleave(words, count, tile)
 
 
-cdef void join_block(
+cdef cloned join_block(
     const uint8_t* planes, Py_ssize_t size, Py_ssize_t first, Py_ssize_t last, Rows rows, Py_ssize_t at
 ) noexcept nogil:
     # Bytes [first, last) of one block of `size` bytes to place `at`.
@@ -237,7 +249,7 @@ cdef inline uint64_t split(
     return seen
 
 
-cdef void tally_words(uint64_t (*words)[WORDS], Py_ssize_t number, int64_t* tally) noexcept nogil:
+cdef cloned tally_words(uint64_t (*words)[WORDS], Py_ssize_t number, int64_t* tally) noexcept nogil:
     # Values 1, 2, 3, 254 and 255 by logic on the planes; if there are others, byte by byte.
     cdef uint64_t two[WORDS]    # 2 or 3
     cdef uint64_t full[WORDS]   # 254 or 255
@@ -266,7 +278,7 @@ cdef void tally_words(uint64_t (*words)[WORDS], Py_ssize_t number, int64_t* tall
     tally[1] += population(words[0], number)
 
 
-cdef void tally_planes(
+cdef cloned tally_planes(
     const uint8_t* planes, Py_ssize_t pitch, Py_ssize_t first, Py_ssize_t last, int64_t* tally
 ) noexcept nogil:
     # Bytes [first, last) of a block; bits of other bytes, at the ends, are masked away.
@@ -298,7 +310,7 @@ cdef inline int64_t equal_bytes(const uint8_t* data, Py_ssize_t count, uint8_t v
     return total
 
 
-cdef void tally_bytes(const uint8_t* data, Py_ssize_t count, int64_t* tally) noexcept nogil:
+cdef cloned tally_bytes(const uint8_t* data, Py_ssize_t count, int64_t* tally) noexcept nogil:
     cdef Py_ssize_t i, j, size
     cdef int64_t zero, one, two, missing, fill
     for i in range(0, count, 240):
