@@ -30,7 +30,9 @@ ARROWS = {
     "__main__": {"cli"},
 }
 CROSSING = {f"vcz.{name}" for name in ("reader", "planner", "columnar", "plan", "layout", "scan", "catalog")}
-CROSSED = {f"chunks.{name}" for name in ("metadata", "grid", "blocks", "counts", "stores", "steps", "runtime")}
+CROSSED = {
+    f"chunks.{name}" for name in ("metadata", "grid", "blocks", "counts", "stores", "steps", "runtime")
+}
 
 GENOMICS = set(
     re.findall(
