@@ -59,11 +59,12 @@ def test_zip_over_http(http, directory, expected, zarr_format, backend, needs):
 
 @pytest.mark.parametrize("backend", ["obstore", "fsspec", None])
 def test_file_urls(directory, expected, zarr_format, backend, needs):
-    # The same through the backends' own local file systems, and through ours.
+    # The same through the backends' own local file systems, and through ours; by URL and by path.
     needs(backend or "zarr")
-    store = open_store(f"file://{directory}/v{zarr_format}.zarr", backend_storage=backend)
-    assert store.synchronous == (backend is None)
-    assert contents(store, zarr_format) == expected[zarr_format]
+    for prefix in ("file://", ""):
+        store = open_store(f"{prefix}{directory}/v{zarr_format}.zarr", backend_storage=backend)
+        assert store.synchronous == (backend is None)
+        assert contents(store, zarr_format) == expected[zarr_format]
 
 
 def test_zarr_stores(directory, objects, expected, zarr_format, needs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from vczero.chunks.clients import Refused, RemoteStore, WrongLength
@@ -26,7 +27,7 @@ _STATUS: Final = re.compile(r"status code: (\d{3})")
 def open_obstore(url: str, options: dict[str, Any]) -> AsyncStore:
     """The objects, or the zip archive, at `url`."""
     obstore = require("obstore.store", "obstore", "this URL")
-    folder, archive = split_archive(url)
+    folder, archive = split_archive(url if "://" in url else Path(url).absolute().as_uri())
     client_options = {**_CLIENT_OPTIONS, **_durations(options.pop("client_options", {}))}
     endpoint = str(
         options.get("endpoint") or options.get("aws_endpoint") or options.get("endpoint_url") or url
