@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import zarr
@@ -340,6 +342,27 @@ def test_axes_are_asked_of_dimension_names_not_of_field_names(tmp_path):
 def test_what_is_no_vcz_store_is_refused_with_the_reason(objects, error, message):
     with pytest.raises(error, match=message):
         vczero.open(objects)
+
+
+@pytest.mark.parametrize(("name", "axis"), [("variant_DP", "variants"), ("call_DP", "samples")])
+def test_arrays_that_do_not_fit_together_are_refused(tmp_path, name, axis):
+    columns = example_columns(6, 3)
+    columns[name] = Column(np.zeros((6, 4)[: columns[name].ndim] if axis == "samples" else (7,)))
+    dims = ("variants", "samples")[: columns[name].data.ndim]
+    columns[name] = Column(columns[name].data, dims=dims)
+    for zarr_format in (2, 3):
+        path = build_vcz(tmp_path / f"{zarr_format}.vcz", columns, zarr_format=zarr_format)
+        with vczero.open(path) as reader, pytest.raises(MetadataError, match=rf"{name} has \d {axis}"):
+            reader.variant_chunks([name])
+
+
+def test_several_threads_share_a_reader(store):
+    group = zarr.open_group(store, mode="r")
+    expected = {name: group[name][...] for name in FIELDS}
+    with vczero.open(store, readahead_bytes=2000) as reader, ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(read_all, reader, [name, "variant_id"]) for name in FIELDS * 3]
+        for name, job in zip(FIELDS * 3, jobs, strict=True):
+            assert equal(job.result()[0][name], expected[name]), name
 
 
 def test_a_zarr_group_is_read_as_its_store(store, tmp_path):

@@ -91,6 +91,78 @@ def test_variants_by_slice(store, chosen):
         check(reader, store, ["call_DP", "variant_WORD"], np.arange(60)[chosen].tolist())
 
 
+contig_names = st.sampled_from(["chr1", "chr2", "chr3", "chr9"])
+spans = st.tuples(contig_names, st.integers(1, 1300), st.integers(0, 200))
+
+
+@given(
+    regions=st.none() | st.lists(spans, max_size=4),
+    targets=st.none() | st.lists(spans, max_size=4),
+    complement=st.booleans(),
+    passed=st.none() | numbers,
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_regions_and_targets_give_what_a_loop_gives(any_store, regions, targets, complement, passed):
+    group = zarr.open_group(any_store, mode="r")
+    contigs = group["contig_id"][...].tolist()
+    records = list(
+        zip(
+            [contigs[i] for i in group["variant_contig"][...]],
+            group["variant_position"][...].tolist(),
+            (group["variant_position"][...] + group["variant_length"][...] - 1).tolist(),
+            strict=True,
+        )
+    )
+    regions = None if regions is None else [(c, start, start + n) for c, start, n in regions]
+    targets = None if targets is None else [(c, start, start + n) for c, start, n in targets]
+    chosen = range(60) if passed is None else passed
+    if targets is not None:
+        inside = {
+            i for i, (c, p, _) in enumerate(records) if any(c == t[0] and t[1] <= p <= t[2] for t in targets)
+        }
+        chosen = [i for i in chosen if (i in inside) != complement]
+    if regions is not None:
+        order = list(dict.fromkeys(r[0] for r in regions))
+        hit = {
+            i
+            for i, (c, p, e) in enumerate(records)
+            if any(c == r[0] and p <= r[2] and e >= r[1] for r in regions)
+        }
+        chosen = sorted((i for i in chosen if i in hit), key=lambda i: order.index(records[i][0]))
+    with vczero.open(any_store, variant_filter=None if passed is None else passing(passed)) as reader:
+        reader.set_regions(regions)
+        reader.set_targets(targets, complement=complement)
+        check(reader, any_store, ["variant_position", "call_DP", "variant_WORD"], chosen)
+
+
+@pytest.fixture(scope="module", params=["indexed", "not indexed", "uneven"])
+def any_store(request, tmp_path_factory):
+    columns = example_columns(60, 3, seed=4)
+    if request.param == "uneven":
+        columns["variant_position"] = Column(columns["variant_position"], chunks=(23,))
+        columns["variant_length"] = Column(columns["variant_length"], chunks=(14,))
+    path = tmp_path_factory.mktemp("regions") / "a.vcz"
+    return build_vcz(path, columns, chunks={"variants": 10}, region_index=request.param != "not indexed")
+
+
+def test_an_index_that_does_not_fit_the_store_is_not_believed(tmp_path):
+    columns = example_columns(30, 2)
+    columns["region_index"] = np.array([[0, 0, 1, 2, 2, 30]])
+    path = build_vcz(tmp_path / "a.vcz", columns, chunks={"variants": 10})
+    with vczero.open(path, regions="chr1,chr2,chr3") as reader:
+        check(reader, path, ["variant_position"], range(30))
+
+
+def test_very_many_regions_are_one_search(store):
+    # A hundred thousand regions: work grows with their number times its logarithm.
+    regions = [("chr1", 10 * i, 10 * i + 3) for i in range(100_000)]
+    with vczero.open(store, regions=regions) as reader:
+        found = read_all(reader, ["variant_position", "variant_length", "variant_contig"])[0]
+    assert set(found["variant_contig"].tolist()) == {0}
+    first = found["variant_position"] % 10
+    assert ((first <= 3) | (first + found["variant_length"] > 10)).all()
+
+
 def test_a_predicate_that_nothing_passes_requests_no_genotypes(store):
     scripted = ScriptedStore.of_directory(store)
     with vczero.open(scripted, variant_filter=passing([])) as reader:

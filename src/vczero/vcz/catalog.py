@@ -148,6 +148,7 @@ class Catalog:
             for name in missing:
                 meta = self._metas[name]
                 dims = self.dims(name) or ("",) * meta.ndim
+                self._check_lengths(meta, dims)
                 self._arrays[name] = StoredArray(name, BlockReader(meta, self.store), dims)
         return {name: self._arrays[name] for name in names}
 
@@ -168,6 +169,16 @@ class Catalog:
         fetched = self._fetcher.fetch_all(self.store, [reader.requests(read.coords) for read in wanted])
         values = [reader.decode(encoded) for encoded in fetched]
         return assemble(layout, meta.shape[0], list(zip(wanted, values, strict=True)))
+
+    def _check_lengths(self, meta: ArrayMeta, dims: tuple[str, ...]) -> None:
+        """Every array must have the axes that positions and sample names have."""
+        lengths = {"variants": self.num_variants}
+        if "samples" in dims and self.has("sample_id"):
+            lengths["samples"] = self.num_samples
+        for dim, length in zip(dims, meta.shape, strict=True):
+            if length != lengths.get(dim, length):
+                message = f"{self.store.name}: array {meta.name} has {length} {dim}, the store {lengths[dim]}"
+                raise MetadataError(message, array=meta.name)
 
     def dims(self, name: str) -> tuple[str, ...] | None:
         """The axes' names as far as they are known; None where `.zattrs` has to tell them."""
