@@ -200,7 +200,7 @@ def two_threads(report: Report, folder: Path, name: str) -> None:
 
     def control(numbers: Sequence[int]) -> None:
         for number in numbers:
-            hashlib.sha256(buffers[number]).digest()
+            hashlib.sha256(buffers[number].data).digest()
 
     free = scaling(report, "SHA-256 of four buffers: are two cores free?", control, 0)
     ratio = scaling(report, f"`{name}`: {CHUNKS} chunks four times over, into buffers", decode, buffers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -189,7 +189,7 @@ def s3(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        options = {
+        options: dict[str, Any] = {
             "endpoint": f"http://{host}:{port}",
             "access_key_id": "a",
             "secret_access_key": "b",

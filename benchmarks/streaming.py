@@ -27,7 +27,7 @@ def checksum(pieces: Pieces, *, full: bool = False) -> int:
     for piece in pieces:
         rows = [array if full else array[::100] for array in piece]
         whole = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
-        total = zlib.crc32(np.ascontiguousarray(whole).view(np.uint8), total)
+        total = zlib.crc32(np.ascontiguousarray(whole).data, total)
     return total
 
 
