@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         VczeroError,
     )
+    from vczero.vcz.predicates import BcftoolsFilter, Filter
     from vczero.vcz.reader import VczReader
     from vczero.vcz.reader import open_vcz as open  # noqa: A004
     from vczero.vcz.schema import Batch, FieldInfo
@@ -35,11 +36,13 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Batch",
+    "BcftoolsFilter",
     "BlockReader",
     "ChunkError",
     "ExpressionError",
     "FieldInfo",
     "FieldNotFoundError",
+    "Filter",
     "MetadataError",
     "MissingDependencyError",
     "NotVczError",
@@ -61,8 +64,10 @@ __all__ = [
 # Where the public names live; those that are not here are errors.
 _HOMES = {
     "Batch": "vczero.vcz.schema:Batch",
+    "BcftoolsFilter": "vczero.vcz.predicates:BcftoolsFilter",
     "BlockReader": "vczero.chunks.blocks:BlockReader",
     "FieldInfo": "vczero.vcz.schema:FieldInfo",
+    "Filter": "vczero.vcz.predicates:Filter",
     "VczReader": "vczero.vcz.reader:VczReader",
     "is_fill": "vczero.vcz.values:is_fill",
     "is_missing": "vczero.vcz.values:is_missing",

@@ -7,7 +7,7 @@ passed.sites, passed.samples
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,28 +16,15 @@ from vczero.errors import ExpressionError, OptionError
 from vczero.strings import Strings
 from vczero.vcz.expr import Expression, parse
 from vczero.vcz.filters.conditions import UNDECIDED, Condition, Mask, Rows, Verdict, decide
-from vczero.vcz.schema import Batch, Metadata
+from vczero.vcz.schema import Batch, Metadata, Passed
 
-__all__ = ["BoundFilter", "Filter", "Passed", "Semantics"]
+__all__ = ["BcftoolsFilter", "BoundFilter", "Filter", "Passed", "Semantics"]
 
 Semantics: TypeAlias = Literal["view", "query"]
 """Whether only sites are judged (bcftools `view`), or also which samples of them (`query`)."""
 
 # Rows are evaluated so many values at a time, so that what is worked out on the way stays in the cache.
 _BLOCK_VALUES: Final = 1 << 18
-
-
-class Passed(NamedTuple):
-    """What a filter lets through.
-
-    Attributes:
-        sites: bool, (variants,).
-        samples: bool, (variants, samples), or None where all samples of a site share its fate. A site may
-            pass without any of its samples (`QUAL>30 | FMT/GQ>20`).
-    """
-
-    sites: Mask
-    samples: Mask | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +76,18 @@ class Filter:
         ids = metadata.sample_ids if sample_ids is None else sample_ids
         condition = resolve(self.expression, metadata, ids)
         return BoundFilter(self, condition, len(ids), semantics)
+
+
+def BcftoolsFilter(  # noqa: N802  # the name that vcztools has for it
+    reader: Metadata, *, include: str | None = None, exclude: str | None = None
+) -> BoundFilter:
+    """The predicate that an expression is over the selected samples of a reader; `Filter(...).bind(reader)`.
+
+    Raises:
+        ExpressionError: the expression cannot be understood, or names what the store lacks.
+        OptionError: both or neither are given.
+    """
+    return Filter(include, exclude=exclude).bind(reader)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

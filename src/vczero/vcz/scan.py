@@ -20,7 +20,7 @@ from vczero.vcz.assembly import assemble_text, place, take_places, take_rows
 from vczero.vcz.derived import Derived, compute
 from vczero.vcz.layout import ColumnRead, Layout, Runs, runs_of
 from vczero.vcz.plan import ScanPlan, reads
-from vczero.vcz.schema import Batch, Column, Predicate
+from vczero.vcz.schema import Batch, Column, Passed, Predicate
 
 __all__ = ["BatchWork"]
 
@@ -177,12 +177,12 @@ class BatchWork(Generic[T]):
         self._complete(state, decoded)
         rows = _numbers(state.runs)
         columns = {name: state.columns[layout] for name, layout in self._tested.items()}
-        mask = self._predicate.evaluate(Batch(compute(self._tested_derived, columns, rows), rows))
-        passed = mask if mask.ndim == 1 else mask.any(axis=1)
+        found = self._predicate.evaluate(Batch(compute(self._tested_derived, columns, rows), rows))
+        passed, mask = found if isinstance(found, Passed) else _passed(found)
         if not passed.all():
             state.kept = np.flatnonzero(passed)
             state.runs = runs_of(rows[state.kept])
-        if mask.ndim == 2:
+        if mask is not None:
             mask = mask if state.kept is None else mask[state.kept]
             places = self._plan.tested_places
             state.sample_mask = mask if places is None else mask[:, places]
@@ -205,6 +205,11 @@ class BatchWork(Generic[T]):
         if layout.has_samples and self._plan.tested_places is not None:
             column = take_places(column, self._plan.tested_places)
         return column
+
+
+def _passed(mask: npt.NDArray[np.bool_]) -> Passed:
+    """What a mask says of variants and samples."""
+    return Passed(mask, None) if mask.ndim == 1 else Passed(np.logical_or.reduce(mask, axis=1), mask)
 
 
 def _count(runs: Runs) -> int:

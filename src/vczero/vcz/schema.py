@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ __all__ = [
     "Column",
     "FieldInfo",
     "Metadata",
+    "Passed",
     "Predicate",
     "VcfType",
     "VczSchema",
@@ -342,6 +343,19 @@ def unknown_field(name: str, names: Iterable[str]) -> FieldNotFoundError:
     return FieldNotFoundError(f"the store has no field {name!r}{hint}", field=name)
 
 
+class Passed(NamedTuple):
+    """What a predicate lets through.
+
+    Attributes:
+        sites: bool, (variants,).
+        samples: bool, (variants, samples), or None where all samples of a site share its fate. A site may
+            pass without any of its samples (`QUAL>30 | FMT/GQ>20`).
+    """
+
+    sites: npt.NDArray[np.bool_]
+    samples: npt.NDArray[np.bool_] | None
+
+
 class Predicate(Protocol):
     """What decides which variants, and perhaps which of their samples, pass."""
 
@@ -349,8 +363,9 @@ class Predicate(Protocol):
     def columns(self) -> frozenset[str]:
         """The fields that `evaluate` reads, stored or computed."""
 
-    def evaluate(self, batch: Batch) -> npt.NDArray[np.bool_]:
-        """bool, (variants,) or (variants, samples); called on workers, by several at once."""
+    def evaluate(self, batch: Batch) -> npt.NDArray[np.bool_] | Passed:
+        """What passes: bool, (variants,) or (variants, samples), of which any is enough for the variant, or
+        both as `Passed`. Called on workers, by several at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vczero.errors import ExpressionError, FieldNotFoundError, SelectionError
+from vczero.errors import ExpressionError, SelectionError
 from vczero.strings import Strings
 from vczero.vcz import expr
 from vczero.vcz.expr import Tag
@@ -134,10 +134,8 @@ class Names:
         return tuple(known.get(name) for name in names)
 
     def _info(self, field: str) -> FieldInfo | None:
-        try:
-            return self.metadata.get_field_info(field)
-        except FieldNotFoundError:
-            return None
+        # Not what could be computed: the variables of expressions have definitions of their own.
+        return self.metadata.get_field_info(field) if self.metadata.has_field(field) else None
 
     def _stored(self, field: str, category: str) -> FieldInfo | None:
         info = self._info(field)
