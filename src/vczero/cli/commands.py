@@ -288,7 +288,12 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         return _BROKEN_PIPE
     except VczeroError as error:
         _complain(f"vczero: error: {error}")
-        if isinstance(error, ExpressionError) and error.text and error.position is not None and "\n" not in str(error):
+        if (
+            isinstance(error, ExpressionError)
+            and error.text
+            and error.position is not None
+            and "\n" not in str(error)
+        ):
             _complain(f"  {_visible(error.text)}\n  {' ' * len(_visible(error.text[: error.position]))}^")
         return _USAGE if isinstance(error, OptionError) else 1
 
