@@ -10,7 +10,7 @@ only (or `open_chunk`, for several calls on one chunk). `nbytes` is what the arr
 chunk that says otherwise is refused before anything is allocated.
 
 The decompressor is numcodecs'. Bytes under bitshuffle (small numbers, flags) are decompressed without
-unshuffling, a cache-sized run of blocks at a time, and unshuffled by a kernel of ours; anything else goes
+unshuffling, some blocks at a time, and unshuffled by a kernel of ours; anything else goes
 through numcodecs untouched. The only state is scratch memory, one per thread. numcodecs releases the GIL,
 and takes a lock on the main thread only.
 
@@ -51,8 +51,9 @@ __all__ = ["count_rows", "decompress_into", "decompress_rows", "decompress_spans
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 
-# One block of zstd at level 7 is 512 KiB; of smaller blocks, as many as fit the second-level cache.
-RUN_BYTES: Final = 512 * 1024
+# What is decompressed at a time. Less, and the calls (each of which takes the GIL) cost more than the
+# second-level cache saves; measured with 0.5, 1, 2 and 4 MiB, on blocks of 128 and 512 KiB.
+RUN_BYTES: Final = 2 * 1024 * 1024
 # Below this a second call costs more than the library's unshuffling.
 SMALL_BYTES: Final = 16 * 1024
 # Scratch memory that a thread keeps; a larger block is given memory of its own.
