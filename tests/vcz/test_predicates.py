@@ -9,10 +9,11 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from vczero.errors import ExpressionError, OptionError
+import vczero
+from vczero.errors import ExpressionError, OptionError, SelectionError
 from vczero.strings import Strings
 from vczero.vcz.filters.conditions import UNDECIDED
-from vczero.vcz.predicates import Filter
+from vczero.vcz.predicates import BcftoolsFilter, Filter
 from vczero.vcz.schema import Batch, VczSchema, describe_field
 
 TEXT = np.dtypes.StringDType()
@@ -263,6 +264,13 @@ def test_empty_batches():
         assert unsampled.evaluate(batch).sites.shape == (3,)
 
 
+def test_samples_selected_too_late():
+    """A filter that was bound to other samples than a batch has says so."""
+    schema, batch = store(call_DP=DP)
+    with pytest.raises(SelectionError, match="select samples before"):
+        Filter("DP>1").bind(schema, sample_ids=schema.sample_ids[:1]).evaluate(batch)
+
+
 def test_unknown_names_suggest_near_ones():
     """The error has a caret and names that are nearly it."""
     with pytest.raises(ExpressionError) as caught:
@@ -319,3 +327,20 @@ def test_blocks_do_not_show():
     expected = (calls > 20) & (calls < 35)
     np.testing.assert_array_equal(passed.samples, expected)
     np.testing.assert_array_equal(passed.sites, expected.any(axis=1))
+
+
+def test_readers_take_expressions(example_store):
+    """An expression, a Filter and a bound filter are one; samples are judged as the selection has them."""
+    expected = None
+    for make in (str, Filter, lambda text: BcftoolsFilter(reader, include=text)):
+        with vczero.open(example_store) as reader:
+            reader.set_samples([str(reader.sample_ids[1])])
+            reader.set_variant_filter(make("FMT/DP>10 & QUAL>20"))
+            batches = reader.variant_chunks(["variant_position"])
+            found = [(batch["variant_position"].tolist(), batch.sample_mask.tolist()) for batch in batches]
+        assert expected is None or found == expected
+        expected = found
+    assert any(positions for positions, _ in expected)
+    with vczero.open(example_store, variant_filter=Filter(exclude="QUAL>0")) as reader:
+        kept = sum(batch.num_variants for batch in reader.variant_chunks(["variant_position"]))
+        assert 0 < kept < reader.num_variants

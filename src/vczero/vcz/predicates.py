@@ -7,18 +7,18 @@ passed.sites, passed.samples
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from vczero.errors import ExpressionError, OptionError
+from vczero.errors import ExpressionError, OptionError, SelectionError
 from vczero.strings import Strings
 from vczero.vcz.expr import Expression, parse
 from vczero.vcz.filters.conditions import UNDECIDED, Condition, Mask, Rows, Verdict, decide
-from vczero.vcz.schema import Batch, Metadata, Passed
+from vczero.vcz.schema import Batch, Metadata, Passed, Predicate
 
-__all__ = ["BcftoolsFilter", "BoundFilter", "Filter", "Passed", "Semantics"]
+__all__ = ["BcftoolsFilter", "BoundFilter", "Filter", "Passed", "Semantics", "as_predicate"]
 
 Semantics: TypeAlias = Literal["view", "query"]
 """Whether only sites are judged (bcftools `view`), or also which samples of them (`query`)."""
@@ -90,6 +90,26 @@ def BcftoolsFilter(  # noqa: N802  # the name that vcztools has for it
     return Filter(include, exclude=exclude).bind(reader)
 
 
+def as_predicate(wanted: Predicate | Filter | str, reader: ReaderMetadata, semantics: str) -> Predicate:
+    """A predicate as it is; a filter, or an expression to include, bound to what `semantics` let it see."""
+    if isinstance(wanted, str):
+        wanted = Filter(wanted)
+    if not isinstance(wanted, Filter):
+        return wanted
+    if semantics == "view":
+        real = reader.raw_sample_ids[reader.raw_sample_ids != ""]
+        return wanted.bind(reader, semantics="view", sample_ids=real)
+    return wanted.bind(reader)
+
+
+class ReaderMetadata(Metadata, Protocol):
+    """Metadata that know the samples which are not selected, too."""
+
+    @property
+    def raw_sample_ids(self) -> npt.NDArray[Any]:
+        """All samples, null samples ("") among them."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundFilter:
     """A filter bound to a store: a predicate over batches, which leaves no state from one to the next."""
@@ -136,6 +156,7 @@ class BoundFilter:
         return self.semantics == "query" and self.filter.include is not None and self.condition.per_sample
 
     def _evaluate(self, columns: Any, count: int) -> Passed:
+        self._check_samples(columns)
         step = self._block_rows(columns, count)
         parts = []
         try:
@@ -151,6 +172,13 @@ class BoundFilter:
         if self.filter.exclude is not None:
             return Passed(~sites, None)
         return Passed(sites, self._samples(parts) if self._tells_samples else None)
+
+    def _check_samples(self, columns: Any) -> None:
+        for name in self.columns:
+            column = columns[name]
+            if name.startswith("call_") and column.shape[1] != self.num_samples:
+                found = f"the filter was made for {self.num_samples} samples and meets {column.shape[1]}"
+                raise SelectionError(f"{found}; select samples before setting the filter")
 
     def _samples(self, parts: list[Verdict]) -> Mask:
         samples = [part.samples for part in parts if part.samples is not None]

@@ -39,6 +39,8 @@ from vczero.vcz.selection import SampleInput, check_indexes, select_samples, var
 if TYPE_CHECKING:
     import xarray
 
+    from vczero.vcz.predicates import Filter
+
 __all__ = ["VczReader", "open_vcz"]
 
 T = TypeVar("T")
@@ -211,18 +213,26 @@ class VczReader(StoreProperties):
             raise SelectionError("regions have no complement; use targets")
         return regions
 
-    def set_variant_filter(self, predicate: Predicate | None, *, semantics: Semantics = "selection") -> None:
+    def set_variant_filter(
+        self, predicate: Predicate | Filter | str | None, *, semantics: Semantics = "selection"
+    ) -> None:
         """Let only those variants through that pass; None: all.
 
         Args:
-            predicate: its columns are read first, and the others only for variants that pass.
+            predicate: its columns are read first, and the others only for variants that pass. A `Filter`, or
+                an expression to include, is bound to the samples that are selected now: select them first.
             semantics: see `Query.semantics`.
 
         Raises:
+            ExpressionError: the expression cannot be understood, or names what the store lacks.
             FieldNotFoundError: the store lacks a column of the predicate.
             OptionError: there are no such semantics.
         """
         _checked("semantics", semantics, Semantics)
+        if predicate is not None:
+            from vczero.vcz.predicates import as_predicate
+
+            predicate = as_predicate(predicate, self, semantics)
         query = replace(self._query, predicate=predicate, semantics=semantics)
         if predicate is not None:
             self._planner.check(query, ())
@@ -372,7 +382,7 @@ def open_vcz(
     regions: RegionInput | None = None,
     targets: RegionInput | None = None,
     variants: slice | Sequence[int] | npt.NDArray[Any] | None = None,
-    variant_filter: Predicate | None = None,
+    variant_filter: Predicate | Filter | str | None = None,
     semantics: Semantics = "selection",
     io_concurrency: int = 32,
     decode_threads: int | None = None,
