@@ -1,0 +1,53 @@
+"""Filter expressions, whole `query` processes that print positions: vczero beside bcftools on BCF and vcztools.
+
+`cohort` has 20,000 samples with genotypes; `rich` has 2,000 with GT, AD, DP, GQ and PL. vcztools 0.2.0 knows few
+expressions, and takes part where it knows one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import stores
+from harness import Command, Report, compare, program, whole_digest
+
+# Expression, store, and how many times bcftools' speed is to be reached.
+TASKS = [
+    ("QUAL>50", "cohort", 10),
+    ("INFO/AC>100", "cohort", 10),
+    ('REF="A"', "cohort", 10),
+    ('TYPE="snp"', "cohort", 10),
+    ('COUNT(GT="het")>100', "cohort", 3),
+    ('N_PASS(GT="alt")>100', "cohort", 3),
+    ("FMT/DP>10 & FMT/GQ>20", "rich", 3),
+    ("N_PASS(GQ>20)>100", "rich", 3),
+    ("MAX(FMT/DP)>50", "rich", 3),
+    ("QUAL>90 & FMT/DP>50", "rich", 3),
+]
+KNOWN_TO_VCZTOOLS = {"QUAL>50", "INFO/AC>100", "FMT/DP>10 & FMT/GQ>20"}
+
+
+def main() -> None:
+    """Each expression: ours, bcftools', and vcztools' where it can."""
+    report = Report("Filters", "`query -i EXPRESSION -f '%POS\\n'`, start-up subtracted on all sides.")
+    for expression, store, factor in TASKS:
+        result = report.add(compare(f"{expression} ({store})", list(ways(expression, store))))
+        report.goal(f"{expression}: bcftools / vczero", result.ratio("bcftools", "vczero"), at_least=factor)
+    report.finish()
+
+
+def ways(expression: str, store: str) -> Iterator[Command]:
+    """The programs that are here."""
+    path = str(stores.store(f"{store}.vcz"))
+    inputs = {"vczero": path, "bcftools": str(stores.store(f"{store}.bcf"))}
+    if expression in KNOWN_TO_VCZTOOLS:
+        inputs["vcztools"] = path
+    for name, source in inputs.items():
+        place = program(name)
+        if place:
+            arguments = ["query", "-i", expression, "-f", r"%POS\n", source]
+            yield Command(name, [place, *arguments], startup=[place, "--version"], digest=whole_digest)
+
+
+if __name__ == "__main__":
+    main()
