@@ -22,7 +22,7 @@ help:
 	@echo "make demo    view and query the bundled store"
 	@echo "make test    run the tests (ARGS='-k name' for some of them)"
 	@echo "make check   format, lint, types and architecture: what continuous integration checks"
-	@echo "make bench   run the benchmarks"
+	@echo "make bench   run the benchmarks (ARGS='--rounds 3' for a quick look)"
 	@echo "make clean   remove what the others made"
 
 # -- environments: a stamp per layer, so that a second run starts at once ---------------------------------------------
@@ -49,7 +49,7 @@ $(VENV)/stamp-lint: $(VENV)/stamp-install
 	@touch $@
 
 $(VENV)/stamp-bench: $(VENV)/stamp-install
-	$(BIN)/python -m pip install --quiet --group benchmarks
+	$(BIN)/python -m pip install --quiet --group benchmarks --group backends
 	@touch $@
 
 # -- what people type -------------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ check: $(VENV)/stamp-lint
 bench: $(VENV)/stamp-bench
 	@for script in benchmarks/bench_*.py; do \
 		test -e "$$script" || continue; \
-		echo "== $$script"; $(BIN)/python "$$script" --out $(BENCH_OUT) || exit 1; \
+		echo "== $$script"; $(BIN)/python "$$script" --out $(BENCH_OUT) $(ARGS) || exit 1; \
 	done
 
 clean:
