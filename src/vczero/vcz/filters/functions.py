@@ -27,6 +27,9 @@ __all__ = [
     "TextLength",
 ]
 
+# Axes up to this length are reduced a position at a time.
+_FEW: Final = 16
+
 Reduction: TypeAlias = Literal["MAX", "MIN", "AVG", "MEDIAN", "STDEV", "SUM"]
 
 
@@ -94,10 +97,17 @@ class Reduce(_OfOne):
 
 def _reduce(reduction: Reduction, data: Floats, missing: Mask) -> tuple[Floats, Mask]:
     """The reduction of the last axis, and where there is no value to reduce."""
-    counts = (~missing).sum(axis=-1)
+    if data.shape[-1] <= _FEW:
+        counts = np.zeros(data.shape[:-1], dtype=np.int64)
+        for position in range(data.shape[-1]):
+            counts += ~missing[..., position]
+    else:
+        counts = np.count_nonzero(~missing, axis=-1)
     absent = counts == 0
     if not data.shape[-1]:
         return np.zeros(data.shape[:-1]), absent
+    if data.shape[-1] <= _FEW and reduction in ("MAX", "MIN", "SUM", "AVG"):
+        return _reduce_few(reduction, data, missing, counts), absent
     if reduction in ("MAX", "MIN"):
         # A NaN that is data is neither larger nor smaller than anything.
         limit, choose = (-np.inf, np.fmax) if reduction == "MAX" else (np.inf, np.fmin)
@@ -119,6 +129,17 @@ def _reduce(reduction: Reduction, data: Floats, missing: Mask) -> tuple[Floats, 
         square = np.where(missing, 0.0, (data - mean[..., None]) ** 2).sum(axis=-1)
         deviation: Floats = np.sqrt(square / np.maximum(counts, 1))
         return deviation, absent
+
+
+def _reduce_few(reduction: Reduction, data: Floats, missing: Mask, counts: npt.NDArray[np.int64]) -> Floats:
+    """The reduction of a short last axis, a position at a time: NumPy is slow along short axes."""
+    limit = {"MAX": -np.inf, "MIN": np.inf}.get(reduction, 0.0)
+    step = {"MAX": np.fmax, "MIN": np.fmin}.get(reduction, np.add)
+    result = np.full(data.shape[:-1], limit)
+    with np.errstate(all="ignore"):
+        for position in range(data.shape[-1]):
+            step(result, data[..., position], out=result, where=~missing[..., position])
+        return result / np.maximum(counts, 1) if reduction == "AVG" else result
 
 
 @dataclass(frozen=True, slots=True)
