@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,49 @@ def test_bgzf(options: list[str], example_store: Path, tmp_path: Path) -> None:
     bcftools("index", target)
     assert bcftools("index", "-n", target) == "437\n"
     assert records(bcftools("view", "-r", "X", target)) == records(output("view", "-r", "X", example_store))
+
+
+SITE_OPTIONS = [
+    "-m2 -M2", "-m3", "-k", "-n", "-f PASS", "-f .,PASS", "-f q10,s50", "-v snps", "-v indels",
+    "-v mnps,other", "-v bnd", "-V snps", "-V indels,other", "-m2 -M2 -v snps",
+    "-g hom", "-g het", "-g miss", "-g ^hom", "-g ^het", "-g ^miss", "-u", "-U", "-p", "-P",
+    "-c 10", "-c 10:minor", "-C 5:major", "-m2 -c 1:alt1", "-c 10:nonmajor", "-C 3", "-q 0.5:major", "-q 0.1",
+    "-Q 0.1:minor", "-m2 -q 0.2:alt1 -Q 0.4:alt1", "-k -c 5 -v snps",
+    "-s NA00003,NA00007 -c 1", "-s NA00003,NA00007 -C 0", "-s NA00003 -q 0.5",
+    "-s NA00003 -u", "-s NA00002,NA00003 -p", "-s NA00003 -v snps -f PASS",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", SITE_OPTIONS)
+def test_tests_of_sites(options: str, example_store: Path, example_vcf: Path) -> None:
+    """The options that test alleles, types, ID, FILTER, counts, phase and genotypes: the same sites."""
+    given = options.split()
+    ours = [line.split("\t")[:6] for line in output("view", "-H", *given, example_store).splitlines()]
+    theirs = [line.split("\t")[:6] for line in bcftools("view", "-H", *given, example_vcf).splitlines()]
+    assert ours == theirs
+
+
+def test_genotypes_of_a_subset(example_store: Path, example_vcf: Path) -> None:
+    """-g is about the samples selected, as after a pipe (bcftools 1.16 mixes up samples where both are given)."""
+    given = ["-s", "NA00003,NA00005"]
+    subset = bcftools("view", *given, example_vcf)
+    theirs = subprocess.run(
+        ["bcftools", "view", "-H", "-g", "het"], input=subset, text=True, capture_output=True, check=True
+    ).stdout
+    ours = output("view", "-H", *given, "-g", "het", example_store)
+    assert subset_records(ours) == subset_records(theirs)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["QUAL>100", 'TYPE="snp" && AF>0.1', "N_PASS(FMT/DP>100)>3", 'GT="het" & FMT/DP>200', 'FILTER="PASS"'],
+)
+@pytest.mark.parametrize("option", ["-i", "-e"])
+def test_expressions(expression: str, option: str, example_store: Path, example_vcf: Path) -> None:
+    """-i and -e, alone, with a subset of samples, and with a test of sites."""
+    for more in ([], ["-s", "NA00004,NA00001"], ["-m2", "-M2"]):
+        ours = output("view", "-H", option, expression, *more, example_store)
+        theirs = bcftools("view", "-H", option, expression, *more, example_vcf)
+        assert subset_records(ours) == subset_records(theirs)
+    query = ["query", option, expression, "-f", r"[%CHROM:%POS %SAMPLE %GQ\n]"]
+    assert output(*query, example_store) == bcftools(*query, example_vcf)

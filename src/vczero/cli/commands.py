@@ -25,6 +25,7 @@ from vczero.cli.options import (
     store_argument,
 )
 from vczero.cli.output import ClosedPipeError, open_output
+from vczero.cli.sites import SITE_OPTIONS, site_options, site_tests
 from vczero.errors import ExpressionError, OptionError, VczeroError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def cli() -> None:
 @click.option("-I", "--no-update", is_flag=True, help="Keep the stored AC and AN of a subset of samples.")
 @click.option("--no-version", is_flag=True, help="No version and command in the header.")
 @explain_option
+@site_options
 @selection_options
 @reading_options
 def view(
@@ -207,10 +209,13 @@ def opened(
 
     options = {name: reading.pop(name) for name in READING if reading[name] is not None}
     options["storage_options"] = dict(options["storage_options"])
+    sites = {name: reading.pop(name) for name in SITE_OPTIONS if name in reading}
     selection = {name: value for name, value in reading.items() if name not in READING}
     with open_vcz(path, **options) as reader:
         if selection:
-            select(reader, semantics=semantics, **selection)
+            has_subset = selection["samples"] is not None or selection["samples_file"] is not None
+            tests, genotype_tests = site_tests(reader, sites, has_subset=has_subset) if sites else ([], [])
+            select(reader, semantics=semantics, tests=tests, genotype_tests=genotype_tests, **selection)
         yield reader
 
 
@@ -290,9 +295,9 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         _complain(f"vczero: error: {error}")
         if (
             isinstance(error, ExpressionError)
-            and error.text
-            and error.position is not None
             and "\n" not in str(error)
+            and error.text is not None
+            and error.position is not None
         ):
             _complain(f"  {_visible(error.text)}\n  {' ' * len(_visible(error.text[: error.position]))}^")
         return _USAGE if isinstance(error, OptionError) else 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -14,6 +14,7 @@ from vczero.errors import OptionError
 if TYPE_CHECKING:
     from vczero.vcz.reader import VczReader
     from vczero.vcz.regions import Overlap
+    from vczero.vcz.schema import Predicate
 
 __all__ = [
     "READING",
@@ -157,12 +158,16 @@ def select(
     include: str | None,
     exclude: str | None,
     semantics: Literal["view", "query"],
+    tests: Sequence[Predicate] = (),
+    genotype_tests: Sequence[Predicate] = (),
 ) -> None:
     """Set what `selection_options` say on a reader.
 
     Raises:
         OptionError: two options exclude each other.
         SelectionError: the selection makes no sense.
+
+    `tests` are about stored records, `genotype_tests` about the samples selected.
     """
     for name, text, file in (
         ("regions", regions, regions_file),
@@ -187,14 +192,28 @@ def select(
 
     if include is not None and exclude is not None:
         raise OptionError("--include and --exclude exclude each other")
-    predicate = None
-    if include is not None or exclude is not None:
-        from vczero.vcz.predicates import Filter
+    has_expression = include is not None or exclude is not None
+    if genotype_tests and has_expression and (samples is not None or samples_file is not None):
+        raise OptionError(
+            "an expression is about all samples and tests of genotypes about those selected: use two commands"
+        )
+    predicate = _expression(reader, include, exclude, semantics) if has_expression else None
+    if tests or genotype_tests:
+        from vczero.vcz.sites import all_of
 
-        # `view` judges the stored record, with all its samples; `query` what is selected.
-        seen = reader.raw_sample_ids[reader.raw_sample_ids != ""] if semantics == "view" else None
-        predicate = Filter(include, exclude=exclude).bind(reader, semantics=semantics, sample_ids=seen)
-    reader.set_variant_filter(predicate, semantics=semantics)
+        predicate = all_of([*tests, *([] if predicate is None else [predicate]), *genotype_tests])
+    # Tests of genotypes see the samples selected, as the predicates of `query` do.
+    reader.set_variant_filter(predicate, semantics="query" if genotype_tests else semantics)
+
+
+def _expression(
+    reader: VczReader, include: str | None, exclude: str | None, semantics: Literal["view", "query"]
+) -> Predicate:
+    from vczero.vcz.predicates import Filter
+
+    # `view` judges the stored record, with all its samples; `query` what is selected.
+    seen = reader.raw_sample_ids[reader.raw_sample_ids != ""] if semantics == "view" else None
+    return Filter(include, exclude=exclude).bind(reader, semantics=semantics, sample_ids=seen)
 
 
 def _file(name: str | None) -> tuple[bool, Path | None]:
