@@ -17,6 +17,7 @@ ANY_STORE = [
     r"[%SAMPLE,]\n",
     r"%POS[ %SAMPLE=%POS:%REF]\n",
     r"\t%CHROM{1} %QUAL{0}\q\n",
+    r"%REF %ALT %TYPE\n",
     r"same for all\n",
 ]
 EXAMPLE = [

@@ -151,7 +151,7 @@ def test_tests_of_sites(options: str, example_store: Path, example_vcf: Path) ->
 
 
 def test_genotypes_of_a_subset(example_store: Path, example_vcf: Path) -> None:
-    """-g is about the samples selected, as after a pipe (bcftools 1.16 mixes up samples where both are given)."""
+    """-g is about the samples selected, as after a pipe (bcftools 1.16 mixes samples up if given both)."""
     given = ["-s", "NA00003,NA00005"]
     subset = bcftools("view", *given, example_vcf)
     theirs = subprocess.run(
@@ -172,5 +172,5 @@ def test_expressions(expression: str, option: str, example_store: Path, example_
         ours = output("view", "-H", option, expression, *more, example_store)
         theirs = bcftools("view", "-H", option, expression, *more, example_vcf)
         assert subset_records(ours) == subset_records(theirs)
-    query = ["query", option, expression, "-f", r"[%CHROM:%POS %SAMPLE %GQ\n]"]
+    query = ["query", option, expression, "-f", r"%CHROM:%POS\n"]
     assert output(*query, example_store) == bcftools(*query, example_vcf)

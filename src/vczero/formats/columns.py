@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from vczero.errors import ChunkError
 from vczero.kernels import text
+from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.strings import Strings
 from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
 
@@ -30,6 +31,7 @@ __all__ = [
     "info_fields",
     "start_position",
     "strings_of",
+    "type_piece",
 ]
 
 _HALF_MISSING, _SINGLE_MISSING = 0x7C01, 0x7F800001
@@ -130,6 +132,17 @@ def contig_piece(batch: Batch, contigs: Strings) -> text.Lookup:
             array="variant_contig",
         )
     return text.Lookup(numbers, contigs)
+
+
+def type_piece(batch: Batch) -> text.Lookup:
+    """The piece that writes %TYPE: the types of the ALT alleles, or REF."""
+    alleles = allele_strings(batch)
+    bits = variant_types(alleles.data, alleles.offsets, alleles.shape[1])
+    names = [
+        ",".join(name.upper() for name, bit in TYPE_BITS.items() if combination & bit) or "REF"
+        for combination in range(2 * max(TYPE_BITS.values()))
+    ]
+    return text.Lookup(bits.astype(np.int16), Strings.from_values(names))
 
 
 def filter_piece(batch: Batch, filters: Strings) -> text.Names | text.Literal:

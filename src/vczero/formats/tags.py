@@ -112,6 +112,8 @@ class Resolver:
         if tag.name == "CHROM":
             contigs = columns.strings_of(self.metadata.contig_ids)
             return Slot(frozenset({"variant_contig"}), lambda batch: columns.contig_piece(batch, contigs))
+        if tag.name == "TYPE":
+            return self._slot({"variant_allele"}, columns.type_piece)
         if tag.name == "FILTER":
             filters = columns.strings_of(self.metadata.filter_ids)
             return self._slot({"variant_filter"}, lambda batch: columns.filter_piece(batch, filters))
