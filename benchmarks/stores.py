@@ -9,6 +9,7 @@ and from the one before it, so that all hold the same data:
     cohort.sharded.vcz  the same in shards of 6 chunks by all samples
     cohort.vcz.zip      cohort.vcz in one zip file, stored
     cohort10.vcz        cohort.vcz ten times over by hard links: for memory, not for regions
+    cohort.icechunk     cohort.v3.vcz in an icechunk repository
     rich.bcf, rich.vcz  2,000 samples x 5,000 variants with GT, AD, DP, GQ, PL, unphased, 2 % missing
 
 Needs bcftools, and the dependency group `benchmarks`. All of them take about 4 GB and some minutes.
@@ -221,14 +222,28 @@ def _convert(bcf: str) -> Callable[[Path], None]:
 
 def _copy_v3(*, sharded: bool) -> Callable[[Path], None]:
     def make(path: Path) -> None:
-        import zarr
-
-        source = zarr.open_group(store("cohort.vcz"), mode="r")
-        target = zarr.create_group(path, zarr_format=3, attributes=dict(source.attrs))
-        for name, array in source.arrays():
-            _copy_array(target, name, array, sharded=sharded)
+        _copy_group(path, sharded=sharded)
 
     return make
+
+
+def _icechunk(path: Path) -> None:
+    import icechunk
+
+    session = icechunk.Repository.create(icechunk.local_filesystem_storage(str(path))).writable_session(
+        "main"
+    )
+    _copy_group(session.store, sharded=False)
+    session.commit("the cohort")
+
+
+def _copy_group(where: Any, *, sharded: bool) -> None:
+    import zarr
+
+    source = zarr.open_group(store("cohort.vcz"), mode="r")
+    target = zarr.create_group(where, zarr_format=3, attributes=dict(source.attrs))
+    for name, array in source.arrays():
+        _copy_array(target, name, array, sharded=sharded)
 
 
 def _copy_array(target: Any, name: str, array: Any, *, sharded: bool) -> None:
@@ -305,6 +320,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "cohort.sharded.vcz": _copy_v3(sharded=True),
     "cohort.vcz.zip": _zip,
     "cohort10.vcz": _tile,
+    "cohort.icechunk": _icechunk,
     "rich.bcf": lambda path: _write_bcf(path, RICH_HEADER, RICH_SAMPLES, _rich_lines()),
     "rich.vcz": _convert("rich.bcf"),
 }

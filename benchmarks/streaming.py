@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+REGION = ("20", 2_000_000, 2_010_000)
 Pieces = Iterable[Sequence["np.ndarray[Any, Any]"]]
 
 
@@ -87,6 +88,24 @@ def zarr_blocks(path: str, fields: Sequence[str], full: bool = False, fused: boo
         runs.append(_by_rows(_ahead(array.blocks.__getitem__, coords, 32), columns))
     pieces = (piece for together in zip(*runs, strict=True) for piece in together)
     return {"checksum": checksum(pieces, full=full)}
+
+
+def zarr_part(path: str, part: str) -> Any:
+    """A part of the genotypes by zarr-python's own indexing; `part` as in `bench_stream.PARTS`."""
+    import zarr
+
+    group: Any = zarr.open_group(path, mode="r")
+    genotypes = group["call_genotype"]
+    if part == "first five chunks of variants":
+        found = genotypes[:5000]
+    elif part == "first chunk of samples":
+        found = genotypes[:, :10_000]
+    else:
+        first, last = np.searchsorted(group["variant_position"][:], [REGION[1], REGION[2] + 1])
+        found = genotypes[first:last]
+        if part == "one region, 1 % of samples":
+            found = found[:, ::100]
+    return {"checksum": checksum([[found]], full=True)}
 
 
 def tensorstore(path: str, fields: Sequence[str], full: bool = False) -> Any:
