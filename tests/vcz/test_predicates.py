@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import time
 from contextlib import suppress
 
@@ -198,6 +199,16 @@ def test_old_spelling_of_columns():
     assert sites('%ID="."') == [0, 1, 2]
 
 
+def test_files_of_names_are_bounded(tmp_path, monkeypatch):
+    """Neither an endless file nor one that unpacks to much takes all memory."""
+    monkeypatch.setattr("vczero.vcz.filters.subscripts.MAX_LIST", 10_000)
+    (tmp_path / "long").write_text("rs1\n" * 5000)
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"rs1\n" * 100_000))
+    for name in ("long", "bomb.gz"):
+        with pytest.raises(ExpressionError, match="it has more than"):
+            sites(f"ID=@{tmp_path}/{name}")
+
+
 def test_binomial_tests():
     """Against exact values; a `-` after it is a minus."""
     assert samples("binom(AD)=1", call_AD=AD, call_genotype=GENOTYPES) == [[0], [], []]
@@ -288,6 +299,9 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "bad.gz").write_bytes(b"\x1f\x8bnot gzip")
     with pytest.raises(ExpressionError, match="cannot read"):
         sites(f"ID=@{tmp_path}/bad.gz")
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"rs1\n" * 1000)[:-20])
+    with pytest.raises(ExpressionError, match="cannot read"):
+        sites(f"ID=@{tmp_path}/cut.gz")
     (tmp_path / "names").write_text("s0\nnobody\n")
     with pytest.raises(ExpressionError, match="there is no sample 'nobody'"):
         sites(f"DP[@{tmp_path}/names]>1", call_DP=DP)

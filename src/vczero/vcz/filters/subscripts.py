@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from vczero.errors import SelectionError
 
 __all__ = ["EVERY", "Elements", "parse_elements", "read_list", "split_subscript"]
 
+# A list of names is held in memory; millions of IDs take less than this many bytes.
+MAX_LIST: Final = 1 << 28
 _RANGES = re.compile(r"(\d+(-\d+)?,)*\d+(-\d*)?")
 
 
@@ -117,16 +120,20 @@ def read_list(path: str) -> list[str]:
     Raises:
         SelectionError: the file cannot be read, naming it.
     """
+    import gzip
+    import zlib
+
     path = expand_path(path)
     try:
         with open(path, "rb") as file:
-            data = file.read()
+            data = file.read(MAX_LIST + 1)
         if data[:2] == b"\x1f\x8b":
-            import gzip
-
-            data = gzip.decompress(data)
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
+                data = unpacked.read(MAX_LIST + 1)
+        if len(data) > MAX_LIST:
+            raise SelectionError(f"cannot read {path}: it has more than {MAX_LIST >> 20} MiB")
         return [words[0] for line in data.decode().splitlines() if (words := line.split(None, 1))]
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise SelectionError(f"cannot read {path}: {reason}") from error
 
