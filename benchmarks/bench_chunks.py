@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import statistics
 import tempfile
 import threading
 import zipfile
@@ -145,6 +146,12 @@ def whole_chunks(report: Report, folder: Path, name: str, count: int) -> dict[st
     return results
 
 
+def cpu_ratio(result: Result, slower: str, faster: str) -> float:
+    """`Result.ratio` of CPU time: for work of one thread that waits for nothing, other work matters less."""
+    slow, fast = (statistics.median(cost.cpu for cost in result.costs[way]) for way in (slower, faster))
+    return slow / fast
+
+
 def large_chunk(report: Report, folder: Path, name: str, at_least: float) -> None:
     """One large chunk from memory into a buffer that is used again."""
     array: Any = zarr.open_group(folder / "directory", mode="r")[name]
@@ -158,8 +165,8 @@ def large_chunk(report: Report, folder: Path, name: str, at_least: float) -> Non
 
     calls = [Call("vczero", lambda: reader.decode(encoded, ours)), Call("numcodecs", plain)]
     result = report.add(compare(f"`{name}`: one chunk, from memory into a buffer", calls, same=arrays_equal))
-    ratio = result.ratio("numcodecs", "vczero")
-    report.goal(f"`{name}`, times numcodecs' throughput into a buffer", ratio, at_least=at_least)
+    ratio = cpu_ratio(result, "numcodecs", "vczero")
+    report.goal(f"`{name}`, times numcodecs' throughput into a buffer (CPU time)", ratio, at_least=at_least)
 
 
 def in_threads(work: Callable[[Sequence[int]], None], shares: Sequence[Sequence[int]]) -> None:
@@ -273,8 +280,8 @@ def counts(report: Report, folder: Path, name: str, at_least: float) -> None:
     result = report.add(
         compare(f"`{name}`: alleles counted in one chunk, from memory", calls, same=arrays_equal)
     )
-    ratio = result.ratio("numcodecs, decoding alone", "count_rows")
-    report.goal(f"`{name}`, counting, times as fast as decoding alone", ratio, at_least=at_least)
+    ratio = cpu_ratio(result, "numcodecs, decoding alone", "count_rows")
+    report.goal(f"`{name}`, counting, times as fast as decoding alone (CPU time)", ratio, at_least=at_least)
 
 
 def main() -> None:
