@@ -146,6 +146,8 @@ def test_bad_formats_are_shown_with_a_caret(text: str, place: int, example_store
         ["view", "--decode-threads", "0", "x"],
         ["view", "--readahead-buffer-size", "many", "x"],
         ["view", "--storage-option", "novalue", "x"],
+        ["view", "-O", "b9", "x"],
+        ["view", "-m", "two", "x"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
@@ -296,6 +298,46 @@ def test_null_samples_are_not_written(tmp_path: Path) -> None:
         f"{row[9].split(':')[0]};{row[11].split(':')[0]};\n"
         for row in (line.split("\t") for line in full.splitlines())
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-v", "snips"],
+        ["-c", "1:most"],
+        ["-q", "much"],
+        ["-g", "homo"],
+        ["-k", "-n"],
+        ["-u", "-U"],
+        ["-p", "-P"],
+        ["-i", "QUAL>1", "-e", "QUAL>1"],
+        ["-s", "NA00001", "-S", "file"],
+        ["-r", "1", "-R", "file"],
+        ["-s", "NA00001", "-c", "1", "-i", "QUAL>1"],
+    ],
+)
+def test_options_that_make_no_sense_together_or_alone(options: list[str], example_store: Path) -> None:
+    """Each is one line and exit code 2, before anything is printed."""
+    complaint("view", *options, example_store, code=2)
+
+
+@pytest.mark.parametrize(
+    "options", [["-s", "NOBODY"], ["-r", "1:x"], ["-R", "nowhere.bed"], ["-S", "nowhere"]]
+)
+def test_selections_that_cannot_be_made(options: list[str], example_store: Path) -> None:
+    """Unknown samples, malformed regions, files that are not there."""
+    complaint("view", *options, example_store)
+    complaint("query", "-f", "%POS", *options, example_store)
+
+
+def test_tests_of_sites_without_what_they_test(tmp_path: Path) -> None:
+    """No IDs: no site is known. No filters: all pass ".". No genotypes: an error."""
+    gone = {"variant_id", "variant_filter", "filter_id", "filter_description", "call_genotype"}
+    columns = {k: v for k, v in example_columns(20, 3).items() if k not in gone}
+    path = build_vcz(tmp_path / "a.vcz", columns)
+    for options, count in ((["-k"], 0), (["-n"], 20), (["-f", "PASS"], 0), (["-f", ".,PASS"], 20)):
+        assert output("view", "-H", *options, path).count("\n") == count
+    assert "genotypes" in complaint("view", "-g", "het", path, code=2)
 
 
 def test_several_stores_one_after_the_other(example_store: Path, tmp_path: Path) -> None:
