@@ -26,9 +26,9 @@ if TYPE_CHECKING:
         UnsupportedError,
         VczeroError,
     )
+    from vczero.vcz.opening import open_vcz as open  # noqa: A004
     from vczero.vcz.predicates import BcftoolsFilter, Filter
     from vczero.vcz.reader import VczReader
-    from vczero.vcz.reader import open_vcz as open  # noqa: A004
     from vczero.vcz.schema import Batch, FieldInfo
     from vczero.vcz.values import is_fill, is_missing, trim_fill
 
@@ -71,7 +71,7 @@ _HOMES = {
     "VczReader": "vczero.vcz.reader:VczReader",
     "is_fill": "vczero.vcz.values:is_fill",
     "is_missing": "vczero.vcz.values:is_missing",
-    "open": "vczero.vcz.reader:open_vcz",
+    "open": "vczero.vcz.opening:open_vcz",
     "open_zarr": "vczero.chunks.stores:open_store",
     "trim_fill": "vczero.vcz.values:trim_fill",
 }

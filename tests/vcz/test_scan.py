@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 import vczero
 from support.stores import ScriptedStore
 from support.vcz_builder import Column, build_vcz, example_columns
-from vczero.errors import SelectionError
+from vczero.errors import OptionError, SelectionError
 from vczero.vcz.selection import variant_runs
+from vczero.vcz.selectivity import Selectivity
 
 FIELDS = ["variant_position", "variant_AF", "variant_WORD", "call_genotype", "call_FT", "call_DP"]
 
@@ -287,3 +288,93 @@ def test_a_plan_of_very_many_chunks_is_made_in_linear_work():
         counts = reader.variant_counts_per_chunk()
         assert (len(counts), counts.sum()) == (10**5, 10**5)
         assert next(reader.variant_chunks(["variant_position"])).variant_index.tolist() == [0]
+
+
+@dataclass(frozen=True)
+class InTwo:
+    """`DP > shallow & any FMT/DP > deep`, or DP > certain by itself; told apart by sample if asked."""
+
+    shallow: int
+    deep: int
+    certain: int = 10_000
+    by_sample: bool = False
+    columns = frozenset({"variant_DP", "call_DP"})
+    first = frozenset({"variant_DP"})
+
+    def evaluate(self, batch):
+        site = batch["variant_DP"][:, None] > self.shallow
+        mask = site & (batch["call_DP"] > self.deep)
+        if self.by_sample:
+            return mask
+        return mask.any(axis=1) | (batch["variant_DP"] > self.certain)
+
+    def decide(self, batch):
+        assert set(batch) == {"variant_DP"}
+        votes = np.where(batch["variant_DP"] > self.shallow, 2, 0)
+        return np.where((batch["variant_DP"] > self.certain) & (not self.by_sample), 1, votes).astype(np.int8)
+
+
+@given(
+    shallow=st.integers(-2, 300),
+    deep=st.integers(0, 100),
+    certain=st.sampled_from([10_000, 150, 250]),
+    by_sample=st.booleans(),
+    fields=st.lists(st.sampled_from([*FIELDS, "variant_DP", "variant_N_ALT"]), min_size=1, unique=True),
+    samples=st.none() | st.lists(st.integers(0, 8), unique=True, min_size=1),
+    semantics=st.sampled_from(["query", "view"]),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_predicate_asked_in_two_goes_gives_what_it_gives_in_one(
+    store, shallow, deep, certain, by_sample, fields, samples, semantics
+):
+    predicate = InTwo(shallow, deep, max(certain, shallow), by_sample)
+    in_one = Where(predicate.columns, predicate.evaluate)
+    found = []
+    for each in (in_one, predicate):
+        with vczero.open(store, variant_filter=each, semantics=semantics) as reader:
+            if samples is not None:
+                reader.set_sample_indexes(samples)
+            batches = list(reader.variant_chunks(fields))
+        numbers = [n for batch in batches for n in batch.variant_index.tolist()]
+        columns = [[batch[name].tolist() for batch in batches] for name in fields if name != "variant_AF"]
+        masks = [batch.sample_mask.tolist() for batch in batches if batch.sample_mask is not None]
+        found.append((numbers, columns, masks))
+    assert found[0] == found[1]
+
+
+def test_first_columns_that_settle_all_leave_the_others_unread(store):
+    scripted = ScriptedStore.of_directory(store)
+    with vczero.open(scripted, variant_filter=InTwo(shallow=1000, deep=0)) as reader:
+        assert read_all(reader, ["variant_position"])[1] == []
+    assert not [key for key in scripted.keys if key.startswith("call_DP/") and key[-1].isdigit()]
+    with vczero.open(scripted, variant_filter=InTwo(shallow=-5, deep=0, certain=-5)) as reader:
+        assert read_all(reader, ["variant_position"])[1] == list(range(60))
+    assert not [key for key in scripted.keys if key.startswith("call_DP/") and key[-1].isdigit()]
+
+
+def test_the_cheaper_way_of_asking_is_taken():
+    # Little is read after the predicate: two goes. Much is: one go, until the first columns settle most.
+    assert Selectivity(other_bytes=1000, rest_bytes=10).in_two
+    costly = Selectivity(other_bytes=1000, rest_bytes=20_000)
+    assert not costly.in_two
+    costly.seen(100_000, 100)
+    costly.passed(100_000, 50)
+    assert costly.in_two
+    costly.seen(10_000_000, 10_000_000)
+    assert not costly.in_two
+
+
+@pytest.mark.parametrize("verdict", [np.ones(3, bool), np.ones((3, 9), bool)])
+def test_a_predicate_with_verdicts_for_other_variants_is_refused(store, verdict):
+    with vczero.open(store, variant_filter=Where(frozenset({"variant_DP"}), lambda _: verdict)) as reader:
+        batches = reader.variant_chunks(["call_DP"])
+        with pytest.raises(OptionError, match="verdicts"):
+            next(batches)
+
+
+def test_a_filter_follows_a_later_selection_of_samples(store):
+    depth = zarr.open_group(store, mode="r")["call_DP"][...]
+    with vczero.open(store, variant_filter="FMT/DP>90") as reader:
+        reader.set_sample_indexes([7, 2])
+        numbers = [n for b in reader.variant_chunks(["variant_id"]) for n in b.variant_index.tolist()]
+    assert numbers == np.flatnonzero((depth[:, [7, 2]] > 90).any(axis=1)).tolist()

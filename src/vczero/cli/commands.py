@@ -205,7 +205,7 @@ def opened(
     path: str, reading: dict[str, Any], semantics: Literal["view", "query"] = "query"
 ) -> Iterator[VczReader]:
     """The store at `path`, with the selection that the options make, closed at the end."""
-    from vczero.vcz.reader import open_vcz
+    from vczero.vcz.opening import open_vcz
 
     options = {name: reading.pop(name) for name in READING if reading[name] is not None}
     options["storage_options"] = dict(options["storage_options"])

@@ -7,7 +7,7 @@ runtime reads each of their chunks once. Only the batches that hold selected var
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -19,6 +19,7 @@ from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE
 from vczero.vcz.layout import Layout, Runs, lay_out, lay_out_counts, split_runs
 from vczero.vcz.regions import Overlap, Regions
 from vczero.vcz.schema import Predicate
+from vczero.vcz.selectivity import Selectivity
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
@@ -88,6 +89,7 @@ class ScanPlan:
         num_variants: of the store.
         step_rows: the length of a run of variants.
         tested: layouts that the predicate reads, by field; None without one.
+        first: those of them by which the predicate can settle the fate of some variants.
         outputs: layouts of the batch's stored columns, by field.
         rest: layouts read only for the variants that pass (all of them, without a predicate).
         tested_places: int64, (samples,). Where the batch's samples are among those tested; None: they are
@@ -99,6 +101,7 @@ class ScanPlan:
     num_variants: int
     step_rows: int
     tested: Mapping[str, Layout] | None
+    first: Mapping[str, Layout]
     outputs: Mapping[str, Layout]
     rest: tuple[Layout, ...]
     tested_places: Int64s | None
@@ -120,16 +123,22 @@ class ScanPlan:
         low, high = self.offsets[index], self.offsets[index + 1]
         return [(first, end) for first, end in self.runs[low:high].tolist()]
 
-    def steps(self, start: int = 0) -> Iterator[Step]:
+    def steps(self, start: int = 0, selectivity: Selectivity | None = None) -> Iterator[Step]:
         """The steps from number `start` on, made when asked for; tagged with (runs, rows before)."""
         done = 0
         for index in range(start, len(self)):
             runs = self.step_runs(index)
+            in_two = selectivity is not None and selectivity.in_two
+            tag = (runs, done, in_two)
             rest = reads(self.rest, runs, self.num_variants)
             if self.tested is None:
-                yield Step(rest, (), (runs, done))
+                yield Step(rest, (), tag)
+            elif in_two:
+                others = [layout for name, layout in self.tested.items() if name not in self.first]
+                rest = reads(others, runs, self.num_variants) + rest
+                yield Step(reads(tuple(self.first.values()), runs, self.num_variants), rest, tag)
             else:
-                yield Step(reads(tuple(self.tested.values()), runs, self.num_variants), rest, (runs, done))
+                yield Step(reads(tuple(self.tested.values()), runs, self.num_variants), rest, tag)
             done += sum(end - first for first, end in runs)
 
 
@@ -151,6 +160,7 @@ def plan(
     num_variants: int,
     fields: Sequence[str],
     tested: Sequence[str] | None = None,
+    first: Collection[str] = (),
     samples: Int64s | None = None,
     tested_samples: Int64s | None = None,
     variants: Int64s | None = None,
@@ -163,24 +173,35 @@ def plan(
         num_variants: of the store.
         fields: the batch's stored columns.
         tested: what the predicate reads; None: there is no predicate.
+        first: those of them by which it can settle the fate of some variants.
         samples: int64, (samples,): of the batch; None: all.
         tested_samples: int64, (samples,), ascending, or `samples` itself: what the predicate sees; None: all.
         variants: int64, (runs, 2): the rows wanted, in the order of delivery; None: all.
         step_rows: the step's length where no field is named.
     """
     same_samples = samples is tested_samples
-    first = {name: _lay_out(arrays, name, tested_samples) for name in tested or ()}
-    shared = {name for name in fields if name in first and (same_samples or name != COUNTS)}
+    of_test = {name: _lay_out(arrays, name, tested_samples) for name in tested or ()}
+    shared = {name for name in fields if name in of_test and (same_samples or name != COUNTS)}
     rest = {name: _lay_out(arrays, name, samples) for name in fields if name not in shared}
-    outputs = {name: first[name] if name in shared else rest[name] for name in fields}
+    outputs = {name: of_test[name] if name in shared else rest[name] for name in fields}
     places = None
-    if first and not same_samples and samples is not None:
+    if of_test and not same_samples and samples is not None:
         places = samples if tested_samples is None else np.searchsorted(tested_samples, samples)
-    lengths = [layout.chunk_rows for layout in (*first.values(), *rest.values())]
+    lengths = [layout.chunk_rows for layout in (*of_test.values(), *rest.values())]
     rows = min(lengths, default=step_rows or max(1, num_variants))
     runs, offsets = _steps(variants, rows, num_variants)
-    of_test = None if tested is None else first
-    return ScanPlan(num_variants, rows, of_test, outputs, tuple(rest.values()), places, runs, offsets)
+    firsts = {name: layout for name, layout in of_test.items() if name in first}
+    return ScanPlan(
+        num_variants=num_variants,
+        step_rows=rows,
+        tested=None if tested is None else of_test,
+        first=firsts if len(firsts) < len(of_test) else {},
+        outputs=outputs,
+        rest=tuple(rest.values()),
+        tested_places=places,
+        runs=runs,
+        offsets=offsets,
+    )
 
 
 def _lay_out(arrays: Mapping[str, StoredArray], name: str, samples: Int64s | None) -> Layout:

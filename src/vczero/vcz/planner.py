@@ -21,7 +21,7 @@ from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_col
 from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
 from vczero.vcz.properties import StoreProperties
 from vczero.vcz.regions import Intervals, Overlap
-from vczero.vcz.scan import BatchWork
+from vczero.vcz.scan import BatchWork, first_of
 from vczero.vcz.schema import Batch
 
 __all__ = ["Planner", "Wanted"]
@@ -90,6 +90,9 @@ class Planner:
         arrays = self._catalog.arrays([*wanted.stored, *wanted.tested])
         stored = self._with_inputs(wanted.stored, wanted.derived, arrays)
         tested = self._with_inputs(wanted.tested, wanted.tested_derived, arrays)
+        first = first_of(query.predicate)
+        if any(field.name in first and field.depends_on_samples for field in wanted.tested_derived):
+            first = frozenset()  # what is computed from genotypes is not to be had for little
         samples, tested_samples = query.samples, None
         if any(array.has_samples_axis for array in arrays.values()):
             real = self._facts.real_samples
@@ -101,6 +104,11 @@ class Planner:
             num_variants=self._facts.num_variants,
             fields=stored,
             tested=None if query.predicate is None else tested,
+            first=self._with_inputs(
+                [name for name in wanted.tested if name in first],
+                [field for field in wanted.tested_derived if field.name in first],
+                arrays,
+            ),
             samples=samples,
             tested_samples=tested_samples,
             variants=self.variants(query),

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from vczero.vcz.predicates import Filter
 
-__all__ = ["VczReader", "open_vcz"]
+__all__ = ["VczReader"]
 
 T = TypeVar("T")
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -91,6 +91,7 @@ class VczReader(StoreProperties):
         self._owns_store = isinstance(source, str | os.PathLike)
         self._planner = Planner(self._catalog, self, self._runtime)
         self._query = Query()
+        self._filter: Filter | str | None = None
 
     def __enter__(self) -> VczReader:
         return self
@@ -150,7 +151,7 @@ class VczReader(StoreProperties):
                 complement=complement,
                 ignore_unknown=ignore_missing_samples,
             )
-        self._query = replace(self._query, samples=indexes)
+        self._select(indexes)
 
     def set_sample_indexes(self, indexes: Sequence[int] | npt.NDArray[Any]) -> None:
         """Select samples by their places in the store.
@@ -158,7 +159,18 @@ class VczReader(StoreProperties):
         Raises:
             SelectionError: an index is out of range, given twice, or that of a null sample.
         """
-        self._query = replace(self._query, samples=check_indexes(indexes, self.sample_names))
+        self._select(check_indexes(indexes, self.sample_names))
+
+    def _select(self, indexes: Int64s | None) -> None:
+        """Select samples; a filter that is an expression is bound to them anew."""
+        before = self._query
+        self._query = replace(before, samples=indexes)
+        if self._filter is not None:
+            try:
+                self.set_variant_filter(self._filter, semantics=before.semantics)
+            except BaseException:
+                self._query = before
+                raise
 
     def set_regions(self, regions: RegionInput | None, *, overlap: Overlap = "record") -> None:
         """Select records that overlap regions, contigs in the order named, each record once; None: all.
@@ -219,8 +231,8 @@ class VczReader(StoreProperties):
         """Let only those variants through that pass; None: all.
 
         Args:
-            predicate: its columns are read first, and the others only for variants that pass. A `Filter`, or
-                an expression to include, is bound to the samples that are selected now: select them first.
+            predicate: its columns are read first, and the others only for variants that pass; a `Filter`, or
+                an expression to include.
             semantics: see `Query.semantics`.
 
         Raises:
@@ -229,14 +241,16 @@ class VczReader(StoreProperties):
             OptionError: there are no such semantics.
         """
         _checked("semantics", semantics, Semantics)
+        unbound = None
         if predicate is not None:
-            from vczero.vcz.predicates import as_predicate
+            from vczero.vcz.predicates import Filter, as_predicate
 
+            unbound = predicate if isinstance(predicate, Filter | str) else None
             predicate = as_predicate(predicate, self, semantics)
         query = replace(self._query, predicate=predicate, semantics=semantics)
         if predicate is not None:
             self._planner.check(query, ())
-        self._query = query
+        self._query, self._filter = query, unbound
 
     def variant_counts_per_chunk(self, fields: Sequence[str] = ("variant_position",)) -> Int64s:
         """int64, (batches,): variants of each batch of `variant_chunks(fields)`, before the variant filter.
@@ -267,6 +281,7 @@ class VczReader(StoreProperties):
         self._query = replace(
             query, predicate=None, regions=None, targets=None, variants=variant_runs(found, self.num_variants)
         )
+        self._filter = None
 
     def variant_chunks(
         self,
@@ -313,7 +328,7 @@ class VczReader(StoreProperties):
         def begin() -> tuple[Stream[T], BatchWork[T]]:
             scan = self._planner.plan(wanted)
             work = self._planner.work(wanted, scan, function)
-            return self._runtime.run(scan.steps(start), work), work
+            return self._runtime.run(scan.steps(start, work.selectivity), work), work
 
         return BatchIterator(begin)
 
@@ -373,46 +388,6 @@ class VczReader(StoreProperties):
         if isinstance(fields, str):
             raise SelectionError(f"fields must be a list of names, not the text {fields!r}")
         return fields
-
-
-def open_vcz(
-    source: str | os.PathLike[str] | Any,
-    *,
-    samples: SampleInput | None = None,
-    regions: RegionInput | None = None,
-    targets: RegionInput | None = None,
-    variants: slice | Sequence[int] | npt.NDArray[Any] | None = None,
-    variant_filter: Predicate | Filter | str | None = None,
-    semantics: Semantics = "selection",
-    io_concurrency: int = 32,
-    decode_threads: int | None = None,
-    readahead_bytes: int = 256 * 2**20,
-    backend_storage: Literal["local", "fsspec", "obstore", "icechunk"] | None = None,
-    storage_options: Mapping[str, Any] | None = None,
-) -> VczReader:
-    """A `VczReader` of the store at `source`, with a selection set; `vczero.open`.
-
-    Raises:
-        As `VczReader` and its setters.
-    """
-    reader = VczReader(
-        source,
-        io_concurrency=io_concurrency,
-        decode_threads=decode_threads,
-        readahead_bytes=readahead_bytes,
-        backend_storage=backend_storage,
-        storage_options=storage_options,
-    )
-    try:
-        reader.set_samples(samples)
-        reader.set_regions(regions)
-        reader.set_targets(targets)
-        reader.set_variants(variants)
-        reader.set_variant_filter(variant_filter, semantics=semantics)
-    except BaseException:
-        reader.close()
-        raise
-    return reader
 
 
 def _store_of(source: Any) -> Any:

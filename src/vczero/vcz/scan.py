@@ -1,12 +1,13 @@
 """The work of a scan: from the decoded chunks of a step to a batch, on a worker.
 
 Without a predicate a step has one phase. With one, the predicate's columns are read first and evaluated; of
-the other columns only the rows that passed are read, and nothing at all where none did.
+the other columns only the rows that passed are read, and nothing at all where none did. A predicate that can
+settle the fate of some variants by few columns is asked in two goes where that is cheaper (`selectivity`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -15,16 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.chunks.steps import Decoded, Read, Step
+from vczero.errors import OptionError
 from vczero.strings import Strings
 from vczero.vcz.assembly import assemble_text, place, take_places, take_rows
 from vczero.vcz.derived import Derived, compute
 from vczero.vcz.layout import ColumnRead, Layout, Runs, runs_of
 from vczero.vcz.plan import ScanPlan, reads
 from vczero.vcz.schema import Batch, Column, Passed, Predicate
+from vczero.vcz.selectivity import Selectivity
 
-__all__ = ["BatchWork"]
+__all__ = ["BatchWork", "first_of"]
 
 T = TypeVar("T")
+
+# What `decide` says of a variant that it cannot settle.
+UNDECIDED = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +44,8 @@ class _State:
         arrays: their memory.
         loose: their reads that are not decoded straight into place.
         columns: those that are complete.
-        kept: where among the rows tested those are that passed; None: all.
+        in_two: whether the predicate's first columns are read before its others.
+        is_tested: whether the predicate has had its say.
         sample_mask: which samples of the rows that passed.
     """
 
@@ -48,8 +55,8 @@ class _State:
     arrays: dict[Layout, npt.NDArray[Any]] = field(default_factory=dict)
     loose: list[ColumnRead] = field(default_factory=list)
     columns: dict[Layout, Column] = field(default_factory=dict)
+    in_two: bool = False
     is_tested: bool = False
-    kept: npt.NDArray[np.intp] | None = None
     sample_mask: npt.NDArray[np.bool_] | None = None
 
 
@@ -88,6 +95,12 @@ class BatchWork(Generic[T]):
         self._static = dict(static)
         self._derived = derived
         self._tested_derived = tested_derived
+        self._first_derived = [field for field in tested_derived if field.name in first_of(predicate)]
+        first = plan.first.values()
+        self._outputs = frozenset(plan.outputs.values())
+        self._others = [layout for layout in self._tested.values() if layout not in first]
+        other_bytes, rest_bytes = (sum(e.row_nbytes for e in each) for each in (self._others, plan.rest))
+        self.selectivity = Selectivity(other_bytes, rest_bytes) if plan.first else None
         self._whole = whole or {}
         self._function = function
         self._empty = empty
@@ -96,9 +109,12 @@ class BatchWork(Generic[T]):
 
     def begin(self, step: Step) -> _State:
         """Memory for the columns of the first phase."""
-        runs, done = step.tag
-        state = _State(runs, done)
-        self._allocate(state, self._plan.rest if self._predicate is None else self._tested.values())
+        runs, done, in_two = step.tag
+        state = _State(runs, done, in_two=in_two)
+        if self._predicate is None:
+            self._allocate(state, self._plan.rest)
+        else:
+            self._allocate(state, (self._plan.first if in_two else self._tested).values())
         return state
 
     def destination(self, state: _State, read: Read) -> npt.NDArray[Any] | None:
@@ -111,21 +127,31 @@ class BatchWork(Generic[T]):
         return place
 
     def second(self, state: _State, decoded: Decoded) -> Sequence[Read]:
-        """The reads of the other columns, of the rows that passed."""
-        self._test(state, decoded)
+        """The reads of the other columns, of the rows that passed or may pass."""
+        self._complete(state, decoded)
+        if state.in_two:
+            self._decide(state)
+        else:
+            self._test(state)
         if not state.runs:
             return ()
-        self._allocate(state, self._plan.rest)
-        return reads(self._plan.rest, state.runs, self._plan.num_variants)
+        layouts = list(self._plan.rest)
+        if state.in_two:
+            wanted = self._outputs if state.is_tested else self._others
+            layouts += [layout for layout in self._others if layout in wanted]
+        self._allocate(state, layouts)
+        return reads(layouts, state.runs, self._plan.num_variants)
 
     def finish(self, state: _State, decoded: Decoded) -> T | None:
         """What `function` makes of the batch; None where no variant passed."""
+        self._complete(state, decoded)
         if self._predicate is not None and not state.is_tested:
-            self._test(state, decoded)
-            self._allocate(state, self._plan.rest)
+            self._test(state)
+            if not state.in_two:
+                self._allocate(state, self._plan.rest)
+                self._complete(state, decoded)
         if not state.runs:
             return None
-        self._complete(state, decoded)
         batch = self._batch(state)
         with self._lock:
             self.variants_yielded += batch.num_variants
@@ -171,22 +197,55 @@ class BatchWork(Generic[T]):
         state.loose.clear()
         state.layouts = ()
 
-    def _test(self, state: _State, decoded: Decoded) -> None:
+    def _decide(self, state: _State) -> None:
+        """Drop the rows that the first columns rule out; where they settle the others too, that is it."""
+        votes = self._votes(state)
+        undecided = int((votes == UNDECIDED).sum())
+        self._count_votes(votes)
+        self._keep(state, votes != 0, self._outputs | frozenset(self._tested.values()))
+        if not undecided:
+            state.is_tested = True
+            if self.selectivity is not None:
+                self.selectivity.passed(len(votes), _count(state.runs))
+
+    def _votes(self, state: _State) -> npt.NDArray[np.int8]:
+        decide: Callable[[Batch], npt.NDArray[np.int8]] = self._predicate.decide  # type: ignore[union-attr]
+        rows = _numbers(state.runs)
+        columns = {name: state.columns[layout] for name, layout in self._plan.first.items()}
+        return decide(Batch(compute(self._first_derived, columns, rows), rows))
+
+    def _count_votes(self, votes: npt.NDArray[np.int8]) -> None:
+        if self.selectivity is not None:
+            self.selectivity.seen(len(votes), int(np.count_nonzero(votes)))
+
+    def _test(self, state: _State) -> None:
         """Evaluate the predicate and keep the rows that passed."""
         assert self._predicate is not None
-        self._complete(state, decoded)
+        if self.selectivity is not None and not state.in_two:
+            self._count_votes(self._votes(state))
         rows = _numbers(state.runs)
         columns = {name: state.columns[layout] for name, layout in self._tested.items()}
         found = self._predicate.evaluate(Batch(compute(self._tested_derived, columns, rows), rows))
         passed, mask = found if isinstance(found, Passed) else _passed(found)
-        if not passed.all():
-            state.kept = np.flatnonzero(passed)
-            state.runs = runs_of(rows[state.kept])
+        if passed.shape != rows.shape or (mask is not None and len(mask) != len(rows)):
+            raise OptionError(f"the predicate gave {passed.shape} verdicts for {len(rows)} variants")
+        if self.selectivity is not None:
+            self.selectivity.passed(len(rows), int(passed.sum()))
+        self._keep(state, passed, self._outputs)
         if mask is not None:
-            mask = mask if state.kept is None else mask[state.kept]
+            mask = mask[passed]
             places = self._plan.tested_places
             state.sample_mask = mask if places is None else mask[:, places]
         state.is_tested = True
+
+    def _keep(self, state: _State, passed: npt.NDArray[np.bool_], needed: Collection[Layout]) -> None:
+        """Leave the rows that passed, in the columns that are needed still."""
+        columns = {layout: column for layout, column in state.columns.items() if layout in needed}
+        if not passed.all():
+            kept = np.flatnonzero(passed)
+            columns = {layout: take_rows(column, kept) for layout, column in columns.items()}
+            state.runs = runs_of(_numbers(state.runs)[kept])
+        state.columns = columns
 
     def _batch(self, state: _State) -> Batch:
         numbers = _numbers(state.runs)
@@ -200,11 +259,15 @@ class BatchWork(Generic[T]):
         column = state.columns[layout]
         if layout is not self._tested.get(name):
             return column
-        if state.kept is not None:
-            column = take_rows(column, state.kept)
         if layout.has_samples and self._plan.tested_places is not None:
             column = take_places(column, self._plan.tested_places)
         return column
+
+
+def first_of(predicate: Predicate | None) -> frozenset[str]:
+    """The columns by which a predicate can settle the fate of some variants (`BoundFilter.first`)."""
+    columns: frozenset[str] = getattr(predicate, "first", frozenset())
+    return columns
 
 
 def _passed(mask: npt.NDArray[np.bool_]) -> Passed:
