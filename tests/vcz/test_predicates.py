@@ -358,3 +358,23 @@ def test_readers_take_expressions(example_store):
     with vczero.open(example_store, variant_filter=Filter(exclude="QUAL>0")) as reader:
         kept = sum(batch.num_variants for batch in reader.variant_chunks(["variant_position"]))
         assert 0 < kept < reader.num_variants
+
+
+def test_readers_count_alleles_without_genotypes(example_store):
+    """AC and its kin come from the reader's counts; with genotypes at hand, from those: the same."""
+    names = ["variant_allele", "call_genotype", "variant_AC", "variant_AN"]
+    for expression in ("AC[*]>3", "AN<20", "MAF<0.2", "MAC[*]=1", "MAF[*]>0.3"):
+        with vczero.open(example_store) as reader:
+            reader.set_variant_filter(expression)
+            counted = [batch.variant_index for batch in reader.variant_chunks(["variant_position"])]
+            reader.set_variant_filter(None)
+            plain = Filter(expression).bind(
+                VczSchema(
+                    fields={name: reader.get_field_info(name) for name in names if reader.has_field(name)},
+                    num_variants=reader.num_variants,
+                    sample_ids=reader.sample_ids,
+                )
+            )
+            batches = reader.variant_chunks(sorted(plain.columns))
+            found = [batch.variant_index[plain.evaluate(batch).sites] for batch in batches]
+        assert np.concatenate(counted).tolist() == np.concatenate(found).tolist(), expression

@@ -25,6 +25,7 @@ from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL, INT_MISSING
 
 __all__ = [
     "ALLELE",
+    "COUNTED",
     "COUNTS",
     "DERIVED",
     "GENOTYPE",
@@ -72,6 +73,17 @@ class Derived:
     def depends_on_samples(self) -> bool:
         """Whether a selection of samples changes it."""
         return bool(self.needs & {COUNTS, GENOTYPE})
+
+
+COUNTED: Final = Derived(
+    COUNTS,
+    frozenset({COUNTS}),
+    ("variants", "", ""),
+    np.dtype(np.int32),
+    "Occurrences of each allele",
+    lambda columns, numbers: np.asarray(columns[COUNTS]),
+)
+"""`COUNTS` itself, which a predicate may ask for."""
 
 
 def computable(name: str, has: Callable[[str], bool]) -> bool:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from vczero.chunks.runtime import Runtime
 from vczero.vcz.catalog import Catalog
-from vczero.vcz.derived import ALLELE, COUNTS, DERIVED, GENOTYPE, MOST_COUNTED, Derived, computable
+from vczero.vcz.derived import ALLELE, COUNTED, COUNTS, DERIVED, GENOTYPE, MOST_COUNTED, Derived, computable
 from vczero.vcz.layout import Layout
 from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_columns
 from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
@@ -151,11 +151,11 @@ class Planner:
         read: list[str] = []
         computed: list[Derived] = []
         for name in names:
-            field = DERIVED.get(name)
+            field = COUNTED if name == COUNTS else DERIVED.get(name)
             again = name in recomputed or (subset and field is not None and field.depends_on_samples)
             if field is None or (not again and self._is_stored(name)):
                 read.append(name)
-            elif computable(name, self._catalog.has):
+            elif field is COUNTED or computable(name, self._catalog.has):
                 computed.append(field)
             else:
                 read.append(name)

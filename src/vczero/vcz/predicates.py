@@ -176,7 +176,7 @@ class BoundFilter:
     def _check_samples(self, columns: Any) -> None:
         for name in self.columns:
             column = columns[name]
-            if name.startswith("call_") and column.shape[1] != self.num_samples:
+            if name.startswith("call_") and "/" not in name and column.shape[1] != self.num_samples:
                 found = f"the filter was made for {self.num_samples} samples and meets {column.shape[1]}"
                 raise SelectionError(f"{found}; select samples before setting the filter")
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from vczero.errors import ExpressionError, SelectionError
 from vczero.strings import Strings
 from vczero.vcz import expr
+from vczero.vcz.derived import COUNTS
 from vczero.vcz.expr import Tag
 from vczero.vcz.filters.conditions import Mask
 from vczero.vcz.filters.numeric import FormatNumbers, InfoNumbers, Missing, Quantity, Scalar, Truth
@@ -180,10 +181,13 @@ class Names:
         stored = (
             self._stored("variant_AC", "INFO") is not None and self._stored("variant_AN", "INFO") is not None
         )
-        genotypes = "call_genotype" if self.has("call_genotype") else None
-        if genotypes is None and not stored:
+        counted = None
+        if self.has("call_genotype"):
+            # A reader counts alleles without making the genotypes.
+            counted = COUNTS if hasattr(self.metadata, "virtual_field_names") else "call_genotype"
+        if counted is None and not stored:
             raise self.error(tag.start, f"{name} needs genotypes, which the store does not have")
-        return CountedAlleles(name, elements, genotypes, stored)  # type: ignore[arg-type]  # one of Variable
+        return CountedAlleles(name, elements, counted, stored)  # type: ignore[arg-type]  # one of Variable
 
     def _elements(self, tag: Tag) -> Elements:
         """Which values a subscript chooses."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vczero.vcz.derived import COUNTS
 from vczero.vcz.filters.conditions import Rows
 from vczero.vcz.filters.numeric import NOTHING, Numbers, as_floats
 from vczero.vcz.filters.subscripts import Elements
@@ -92,19 +93,19 @@ class CountedAlleles:
     Attributes:
         variable: which of them.
         elements: the subscript.
-        genotypes: the field to count, or None where the store has no genotypes.
+        counted: what to count: genotypes, or the reader's counts of them; None where the store has neither.
         stored: whether the store has INFO/AC and INFO/AN.
     """
 
     variable: Variable
     elements: Elements
-    genotypes: str | None
+    counted: str | None
     stored: bool
     per_sample = False
 
     @property
     def columns(self) -> frozenset[str]:
-        fields = {"variant_allele"} | ({self.genotypes} if self.genotypes else set())
+        fields = {"variant_allele"} | ({self.counted} if self.counted else set())
         return frozenset(fields | ({"variant_AC", "variant_AN"} if self.stored else set()))
 
     @property
@@ -158,15 +159,24 @@ class CountedAlleles:
             wanted = (an < 0) | (ac < 0).all(axis=1)
             total = np.where(wanted, 0.0, as_floats(an))
             counts[:, : ac.shape[1]] = np.where(wanted[:, None] | (ac < 0), 0.0, as_floats(ac))
-        if not wanted.any() or self.genotypes is None:
+        if not wanted.any() or self.counted is None:
             return counts, total
-        if self.genotypes not in rows.columns:
+        if self.counted not in rows.columns:
             assert rows.undecided is not None
             rows.undecided[wanted] = True
             return counts, total
-        genotypes = rows.array(self.genotypes)
-        genotypes = genotypes.reshape(len(genotypes), -1)
-        total[wanted] = (genotypes >= 0).sum(axis=1)[wanted]
-        for allele in range(alts):
-            counts[wanted, allele] = (genotypes == allele + 1).sum(axis=1)[wanted]
+        occurrences = self._occurrences(rows, alts)
+        total[wanted] = occurrences.sum(axis=1)[wanted]
+        counts[wanted] = occurrences[wanted, 1 : alts + 1]
         return counts, total
+
+    def _occurrences(self, rows: Rows, alts: int) -> npt.NDArray[np.int64]:
+        """int64, (variants, alleles): how often each allele occurs."""
+        assert self.counted is not None
+        counted = rows.array(self.counted)
+        if self.counted == COUNTS:
+            result: npt.NDArray[np.int64] = counted[:, :, :-2].sum(axis=1, dtype=np.int64)
+            return result
+        flat = counted.reshape(len(counted), -1)
+        alleles = range(max(alts, int(flat.max(initial=0))) + 1)
+        return np.stack([np.count_nonzero(flat == allele, axis=1) for allele in alleles], axis=1)
