@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         VczeroError,
     )
+    from vczero.formats.writing import write_query, write_vcf
     from vczero.vcz.opening import open_vcz as open  # noqa: A004
     from vczero.vcz.predicates import BcftoolsFilter, Filter
     from vczero.vcz.reader import VczReader
@@ -59,6 +60,8 @@ __all__ = [
     "open",
     "open_zarr",
     "trim_fill",
+    "write_query",
+    "write_vcf",
 ]
 
 # Where the public names live; those that are not here are errors.
@@ -74,6 +77,8 @@ _HOMES = {
     "open": "vczero.vcz.opening:open_vcz",
     "open_zarr": "vczero.chunks.stores:open_store",
     "trim_fill": "vczero.vcz.values:trim_fill",
+    "write_query": "vczero.formats.writing:write_query",
+    "write_vcf": "vczero.formats.writing:write_vcf",
 }
 
 

@@ -1,0 +1,104 @@
+"""`write_vcf` and `write_query`: what the commands do, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from vczero.formats.encoder import Encoder, Sink, write
+from vczero.vcz.schema import Batch, Metadata
+
+__all__ = ["Source", "write_query", "write_vcf"]
+
+
+class Source(Metadata, Protocol):
+    """What is written: a `VczReader`, with the selection set on it."""
+
+    def map_chunks(
+        self,
+        function: Callable[[Batch], Any],
+        fields: Sequence[str] | None = None,
+        start: int = 0,
+        *,
+        force_recompute: bool | Iterable[str] = False,
+    ) -> Any:
+        """What `function` makes of each batch, in order, made on workers; a context manager."""
+
+
+def write_vcf(
+    reader: Source,
+    output: Sink,
+    *,
+    genotypes: bool = True,
+    header: bool = True,
+    recount: bool = False,
+    bgzf_level: int | None = None,
+) -> int:
+    """Write the records that a reader selects as VCF, and return the number of bytes.
+
+        with vczero.open("cohort.vcz", samples=["NA00001"], semantics="view") as reader:
+            with open("one.vcf", "wb") as file:
+                vczero.write_vcf(reader, file, recount=True)
+
+    Args:
+        reader: its samples are the columns, in order. With its semantics "view" or "query" INFO is written as
+            it is stored, with "selection" what can be computed from a subset's genotypes is.
+        output: a binary file; stays open.
+        genotypes: whether there are FORMAT and sample columns.
+        header: whether there is a header.
+        recount: whether AC and AN are counted in the samples selected, as `bcftools view -s` does.
+        bgzf_level: 0 to 9: compress in BGZF, at that level of deflate; None: text.
+
+    Raises:
+        VczeroError: the store cannot be read.
+        OSError: from `output`.
+    """
+    from vczero.formats.vcf import VcfEncoder
+
+    encoder: Encoder = VcfEncoder(reader, genotypes=genotypes, header=header, recount=recount)
+    if bgzf_level is not None:
+        from vczero.formats.bgzf import BgzfEncoder
+
+        encoder = BgzfEncoder(encoder, level=bgzf_level)
+    return _write(reader, encoder, output)
+
+
+def write_query(
+    reader: Source,
+    output: Sink,
+    query_format: str,
+    *,
+    print_header: bool = False,
+    allow_undefined: bool = False,
+    add_newline: bool = True,
+) -> int:
+    r"""Write columns in a format of one's own, as `bcftools query -f`, and return the number of bytes.
+
+    Args:
+        reader, output: as for `write_vcf`.
+        query_format: such as `%CHROM\t%POS[\t%GT]\n`.
+        print_header: whether a line that names the columns comes first.
+        allow_undefined: whether a tag that the store lacks writes "." instead of being an error.
+        add_newline: whether a format without a line end gets one.
+
+    Raises:
+        ExpressionError: the format cannot be understood.
+        FieldNotFoundError: the store has no such tag.
+        VczeroError, OSError: as `write_vcf`.
+    """
+    from vczero.formats.text import QueryEncoder
+
+    encoder = QueryEncoder(
+        reader,
+        query_format,
+        allow_undefined=allow_undefined,
+        add_newline=add_newline,
+        print_header=print_header,
+    )
+    return _write(reader, encoder, output)
+
+
+def _write(reader: Source, encoder: Encoder, output: Sink) -> int:
+    names = sorted(encoder.columns)
+    with reader.map_chunks(encoder.encode, names, force_recompute=encoder.recomputed) as encoded:
+        return write(encoder, encoded, output)
