@@ -148,6 +148,7 @@ def test_bad_formats_are_shown_with_a_caret(text: str, place: int, example_store
         ["view", "--storage-option", "novalue", "x"],
         ["view", "-O", "b9", "x"],
         ["view", "-m", "two", "x"],
+        ["view", "-r", "1", "x", "2"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:

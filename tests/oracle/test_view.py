@@ -103,6 +103,7 @@ def test_subsets_of_samples(
         ["-r", "X,1:1-50000000"],
         ["-r", "2:1011485-1011486,2:1011486"],
         ["-r", "nowhere"],
+        ["-r", "X:1-1000000,MT,1"],
         ["-t", "1:1-50000000,MT"],
         ["-t", "^1,2"],
         ["-r", "1", "-t", "^1:1-100000000"],
@@ -128,6 +129,13 @@ def test_bgzf(options: list[str], example_store: Path, tmp_path: Path) -> None:
     bcftools("index", target)
     assert bcftools("index", "-n", target) == "437\n"
     assert records(bcftools("view", "-r", "X", target)) == records(output("view", "-r", "X", example_store))
+
+
+def test_regions_after_the_store(example_store: Path, example_vcf: Path) -> None:
+    """`view STORE REGION...` is `view -r`."""
+    regions = ["X:1-50000000", "1"]
+    ours, theirs = output("view", example_store, *regions), bcftools("view", example_vcf, *regions)
+    assert records(ours) == records(theirs)
 
 
 SITE_OPTIONS = [

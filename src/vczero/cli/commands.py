@@ -51,9 +51,15 @@ def cli() -> None:
 
 @cli.command()
 @store_argument
+@click.argument("region", metavar="[REGION]...", nargs=-1)
 @output_option
 @click.option(
-    "-O", "--output-type", type=OutputType(), default="v", help="VCF as text (v) or in BGZF (z, z1 to z9)."
+    "-O",
+    "--output-type",
+    type=OutputType(),
+    default="v",
+    metavar="v|z[0-9]",
+    help="VCF as text (v) or in BGZF (z, z1 to z9).",
 )
 @click.option("-l", "--compression-level", type=click.IntRange(0, 9), metavar="INT", help="Of -O z.")
 @click.option("-h", "--header-only", is_flag=True, help="Only the header.")
@@ -67,6 +73,7 @@ def cli() -> None:
 @reading_options
 def view(
     path: str,
+    region: tuple[str, ...],
     output: str | None,
     output_type: tuple[str, int | None],
     compression_level: int | None,
@@ -78,9 +85,13 @@ def view(
     explain: bool,
     **reading: Any,
 ) -> None:
-    """Print a store as VCF."""
+    """Print a store as VCF; with REGIONs, the records that overlap them."""
     if header_only and no_header:
         raise OptionError("--header-only and --no-header exclude each other")
+    if region and reading["regions"] is not None:
+        raise OptionError("name regions after the store or with --regions, not both")
+    if region:
+        reading["regions"] = ",".join(region)
     from vczero.formats.vcf import VcfEncoder
 
     has_subset = reading["samples"] is not None or reading["samples_file"] is not None
