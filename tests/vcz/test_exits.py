@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -108,6 +109,25 @@ def test_what_is_explained_is_what_is_requested(store, variants, samples):
     assert told.all_variants == 50
     assert {cost.name for cost in told.arrays} == set(fields)
     assert all(cost.phase == "first" for cost in told.arrays)
+
+
+def test_stored_bytes_are_told_where_the_store_knows_them(store, tmp_path):
+    def told(source):
+        with vczero.open(source, variants=slice(8, 24)) as reader:
+            (cost,) = reader.explain(["call_DP"]).arrays
+            return cost.stored_bytes
+
+    files = [
+        f for f in (store / "call_DP").iterdir() if f.name.partition(".")[0] in "12" and f.name[0] != "."
+    ]
+    packed = tmp_path / "a.vcz.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in store.rglob("*"):
+            if file.is_file():
+                archive.write(file, file.relative_to(store))
+    objects = ScriptedStore.of_directory(store).objects
+    assert told(store) == told(packed) == told(objects) == sum(file.stat().st_size for file in files)
+    assert told(ScriptedStore(objects)) is None
 
 
 def test_an_explanation_tells_what_the_filter_reads_first(store):

@@ -13,6 +13,7 @@ The contract of every store:
 - A `ByteRange` is (start, length); a negative start counts from the end, so (-16, 16) is the last 16 bytes.
   A range that reaches beyond the object gives the bytes that are there, perhaps none.
 - `list_dir(prefix)`, where a store has it, gives the names directly below `prefix`, in any order.
+- `size_of(key)`, where a synchronous store has it, gives an object's bytes without reading them.
 - Any number of threads may call at once. `close` may be called more than once.
 """
 
@@ -242,6 +243,11 @@ class MemoryStore:
         """The names directly below `prefix`."""
         return list_keys(list(self._objects), prefix)
 
+    def size_of(self, key: str) -> int | None:
+        """Bytes of the object; `None` if it is absent."""
+        found = self._objects.get(key)
+        return None if found is None else len(found)
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -304,6 +310,16 @@ class LocalStore:
             finally:
                 os.close(fd)
         except (OSError, MemoryError) as error:
+            raise self._error(key, error) from error
+
+    def size_of(self, key: str) -> int | None:
+        """Bytes of the file; `None` if there is no such file."""
+        check_key(key, self.name)
+        try:
+            return os.stat(self._prefix + key).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
             raise self._error(key, error) from error
 
     def list_dir(self, prefix: str) -> list[str]:

@@ -128,6 +128,11 @@ class ZipStore:
         """The names directly below `prefix`."""
         return list_keys(self._archive.members, prefix)
 
+    def size_of(self, key: str) -> int | None:
+        """Bytes of the member as stored; `None` if there is none of that name."""
+        member = self._archive.members.get(key)
+        return None if member is None else member.stored_bytes
+
     def close(self) -> None:
         """The file is closed when the reads under way are done."""
         self._source.close()
