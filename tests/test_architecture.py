@@ -29,7 +29,10 @@ ARROWS = {
     "cli": {"errors", "formats", "vcz", "chunks.stores"},
     "__main__": {"cli"},
 }
-CROSSING = {f"vcz.{name}" for name in ("reader", "planner", "columnar", "plan", "layout", "scan", "catalog")}
+CROSSING = {
+    f"vcz.{name}"
+    for name in ("reader", "planner", "columnar", "selector", "plan", "layout", "scan", "catalog")
+}
 CROSSED = {
     f"chunks.{name}" for name in ("metadata", "grid", "blocks", "counts", "stores", "steps", "runtime")
 }

@@ -231,6 +231,17 @@ def test_setters_leave_a_running_iterator_alone(store):
         assert next(reader.variant_chunks(["call_DP"]))["call_DP"].shape == (8, 7)
 
 
+def test_a_query_of_its_own_leaves_the_reader_as_it_is(store):
+    with vczero.open(store, samples=["S1", "S2"]) as reader:
+        own = reader.query(["call_DP"], samples=["S0"], variants=slice(0, 3), variant_filter="POS>0")
+        assert [batch["call_DP"].shape for batch in own] == [(3, 1)]
+        assert next(reader.query(["call_DP"], 3))["call_DP"].shape == (6, 2)
+        assert next(reader.variant_chunks(["call_DP"]))["call_DP"].shape == (8, 2)
+        assert reader.selection.variants is reader.selection.predicate is None
+        with pytest.raises(OptionError, match="no selection"):
+            reader.query(["call_DP"], sample="S0")
+
+
 def test_rows_and_mapped_batches_come_in_order(store):
     group = zarr.open_group(store, mode="r")
     with vczero.open(store, samples=["S3"]) as reader:

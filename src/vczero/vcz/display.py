@@ -21,7 +21,7 @@ def reader_line(reader: VczReader, store: str) -> str:
 
 
 def _selected(reader: VczReader) -> Iterable[str]:
-    query = reader.query
+    query = reader.selection
     if query.samples is not None:
         yield f"selected_samples={len(query.samples)}"
     if query.variants is not None:

@@ -49,11 +49,14 @@ def open_vcz(
         storage_options=storage_options,
     )
     try:
-        reader.set_samples(samples)
-        reader.set_regions(regions)
-        reader.set_targets(targets)
-        reader.set_variants(variants)
-        reader.set_variant_filter(variant_filter, semantics=semantics)
+        reader.select(
+            samples=samples,
+            regions=regions,
+            targets=targets,
+            variants=variants,
+            variant_filter=variant_filter,
+            semantics=semantics,
+        )
     except BaseException:
         reader.close()
         raise
