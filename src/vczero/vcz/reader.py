@@ -24,10 +24,7 @@ from vczero.chunks.runtime import Runtime, Stream
 from vczero.chunks.stores import Backend, open_store
 from vczero.errors import OptionError, SelectionError
 from vczero.vcz.catalog import Catalog
-from vczero.vcz.columnar import read_columns, to_dataset
 from vczero.vcz.derived import DERIVED
-from vczero.vcz.display import reader_html, reader_line
-from vczero.vcz.explain import Explanation, explain
 from vczero.vcz.iteration import BatchIterator
 from vczero.vcz.planner import Wanted
 from vczero.vcz.scan import BatchWork
@@ -37,6 +34,8 @@ from vczero.vcz.selector import Selector
 
 if TYPE_CHECKING:
     import xarray
+
+    from vczero.vcz.explain import Explanation
 
 
 __all__ = ["VczReader"]
@@ -95,9 +94,13 @@ class VczReader(Selector):
         self.close()
 
     def __repr__(self) -> str:
+        from vczero.vcz.display import reader_line
+
         return reader_line(self, self._catalog.store.name)
 
     def _repr_html_(self) -> str:
+        from vczero.vcz.display import reader_html
+
         return reader_html(self, self._catalog.store.name)
 
     def close(self) -> None:
@@ -234,6 +237,8 @@ class VczReader(Selector):
         Raises:
             As `variant_chunks`.
         """
+        from vczero.vcz.columnar import read_columns
+
         return read_columns(self._planner, self._runtime, self._wanted(fields, force_recompute))
 
     def to_xarray(
@@ -245,6 +250,8 @@ class VczReader(Selector):
             As `variant_chunks`; MissingDependencyError.
         """
         arrays = self.to_arrays(fields, force_recompute=force_recompute)
+        from vczero.vcz.columnar import to_dataset
+
         infos = self.get_field_infos(list(arrays))
         return to_dataset(arrays, infos, self.sample_ids, self._catalog.attributes)
 
@@ -256,6 +263,8 @@ class VczReader(Selector):
         Raises:
             As `variant_chunks`.
         """
+        from vczero.vcz.explain import explain
+
         return explain(self._planner.plan(self._wanted(fields, force_recompute=False)))
 
     def _wanted(self, fields: Sequence[str] | None, force_recompute: bool | Iterable[str]) -> Wanted:
