@@ -1,6 +1,6 @@
 """Filter expressions, whole `query` processes that print positions: vczero, bcftools on BCF, vcztools.
 
-`cohort` has 20,000 samples with genotypes; `rich` has 2,000 with GT, AD, DP, GQ and PL. vcztools 0.2.0 knows
+`cohort` has 20,000 samples with genotypes; `rich` has as many with GT, AD, DP, GQ and PL. vcztools 0.2.0 knows
 few expressions, and takes part where it knows one.
 """
 

@@ -24,7 +24,7 @@ def calls_digest(stream: IO[bytes]) -> str:
 
 def main() -> None:
     """Each task: ours, bcftools', and vcztools' where that is installed."""
-    report = Report("Output", "A cohort of 20,000 samples; `rich` has 2,000 with GT, AD, DP, GQ and PL.")
+    report = Report("Output", "A cohort of 20,000 samples; `rich` has as many with GT, AD, DP, GQ and PL.")
     samples = ",".join(f"S{number:05d}" for number in range(0, 20_000, 2_000))
     tasks: list[tuple[str, str, list[str], Callable[[IO[bytes]], Any], dict[str, float]]] = [
         ("view, all genotypes", "cohort", ["view"], calls_digest, {"bcftools": 4, "vcztools": 10}),

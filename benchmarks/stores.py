@@ -10,7 +10,7 @@ and from the one before it, so that all hold the same data:
     cohort.vcz.zip      cohort.vcz in one zip file, stored
     cohort10.vcz        cohort.vcz ten times over by hard links: for memory, not for regions
     cohort.icechunk     cohort.v3.vcz in an icechunk repository
-    rich.bcf, rich.vcz  2,000 samples x 5,000 variants with GT, AD, DP, GQ, PL, unphased, 2 % missing
+    rich.bcf, rich.vcz  20,000 samples x 2,000 variants with GT, AD, DP, GQ, PL, unphased, 2 % missing
 
 Needs bcftools, and the dependency group `benchmarks`. All of them take about 4 GB and some minutes.
 """
@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 COHORT_SAMPLES, COHORT_VARIANTS = 20_000, 18_000
-RICH_SAMPLES, RICH_VARIANTS = 2_000, 5_000
+RICH_SAMPLES, RICH_VARIANTS = 20_000, 2_000
 SEED = 20
 TILES = 10
 SHARD_CHUNKS = 6
