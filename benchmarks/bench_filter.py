@@ -1,7 +1,7 @@
 """Filter expressions, whole `query` processes that print positions: vczero, bcftools on BCF, vcztools.
 
-`cohort` has 20,000 samples with genotypes; `rich` has as many with GT, AD, DP, GQ and PL. vcztools 0.2.0 knows
-few expressions, and takes part where it knows one.
+`cohort` has 20,000 samples with genotypes; `rich` has as many with GT, AD, DP, GQ and PL. vcztools 0.2.0
+knows few expressions, and takes part where it knows one.
 """
 
 from __future__ import annotations
