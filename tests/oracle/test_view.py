@@ -182,3 +182,26 @@ def test_expressions(expression: str, option: str, example_store: Path, example_
         assert subset_records(ours) == subset_records(theirs)
     query = ["query", option, expression, "-f", r"%CHROM:%POS\n"]
     assert output(*query, example_store) == bcftools(*query, example_vcf)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "FMT/DP>100",
+        'GT="alt"',
+        "QUAL>100 || FMT/DP>100",
+        "QUAL>100 | FMT/DP>100",
+        "QUAL>100 & FMT/DP>100",
+        "N_PASS(FMT/DP>100)>3",
+        "QUAL>100",
+    ],
+)
+@pytest.mark.parametrize("option", ["-i", "-e"])
+@pytest.mark.parametrize("text", [r"%POS[ %GT]\n", r"%POS[ %SAMPLE]\n", r"%POS[ %SAMPLE=%DP]\n", "%LINE"])
+def test_query_judges_samples(
+    expression: str, option: str, text: str, example_store: Path, example_vcf: Path
+) -> None:
+    """Which samples -i and -e leave depends on whether the format prints FORMAT values."""
+    for more in ([], ["-s", "NA00001,NA00004"]):
+        query = ["query", option, expression, "-f", text, *more]
+        assert output(*query, example_store) == bcftools(*query, example_vcf)

@@ -84,7 +84,7 @@ def test_filter_is_a_value():
 
 
 def test_include_exclude_and_semantics():
-    """`view` knows no samples; what -e keeps it keeps with all samples."""
+    """`view` knows no samples; `exclude` keeps sites with all samples, or samples one by one."""
     schema, batch = store(call_DP=DP)
     query = Filter("DP>10").bind(schema).evaluate(batch)
     assert query.sites.tolist() == [True, True, False]
@@ -95,6 +95,9 @@ def test_include_exclude_and_semantics():
     dropped = Filter(exclude="DP>10").bind(schema).evaluate(batch)
     assert dropped.sites.tolist() == [False, False, True]
     assert dropped.samples is None
+    calls = Filter(exclude="DP>10").bind(schema, semantics="calls").evaluate(batch)
+    assert calls.samples.tolist() == (~query.samples).tolist()
+    assert calls.sites.tolist() == [True, True, True]
 
 
 def test_columns_are_those_that_the_tree_names():

@@ -17,6 +17,7 @@ import vczero
 from vczero.cli.options import (
     READING,
     OutputType,
+    exclude_calls,
     explain_option,
     output_option,
     reading_options,
@@ -152,6 +153,8 @@ def query(
                     add_newline=not disable_automatic_newline,
                     print_header=print_header and number == 0,
                 )
+                if reading["exclude"] is not None:
+                    exclude_calls(reader, reading["exclude"], encoder.columns)
                 run(reader, encoder, sink, explain=explain)
 
 

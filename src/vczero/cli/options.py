@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -21,6 +21,7 @@ __all__ = [
     "ByteCount",
     "OutputType",
     "StorageOption",
+    "exclude_calls",
     "explain_option",
     "output_option",
     "reading_options",
@@ -214,6 +215,14 @@ def _expression(
     # `view` judges the stored record, with all its samples; `query` what is selected.
     seen = reader.raw_sample_ids[reader.raw_sample_ids != ""] if semantics == "view" else None
     return Filter(include, exclude=exclude).bind(reader, semantics=semantics, sample_ids=seen)
+
+
+def exclude_calls(reader: VczReader, exclude: str, columns: Iterable[str]) -> None:
+    """Let `query -e` drop samples one by one, where it prints columns that have samples."""
+    from vczero.vcz.predicates import Filter
+
+    if any(reader.get_field_info(name).has_samples_axis for name in columns):
+        reader.set_variant_filter(Filter(exclude=exclude).bind(reader, semantics="calls"), semantics="query")
 
 
 def _file(name: str | None) -> tuple[bool, Path | None]:

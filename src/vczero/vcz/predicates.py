@@ -20,8 +20,12 @@ from vczero.vcz.schema import Batch, Metadata, Passed, Predicate
 
 __all__ = ["BcftoolsFilter", "BoundFilter", "Filter", "Passed", "Semantics", "as_predicate"]
 
-Semantics: TypeAlias = Literal["view", "query"]
-"""Whether only sites are judged (bcftools `view`), or also which samples of them (`query`)."""
+Semantics: TypeAlias = Literal["view", "query", "calls"]
+"""Whether only sites are judged (bcftools `view`), or also which samples of them (`query`).
+
+Where FORMAT values are printed ("calls"), `query` excludes samples one by one, and a site with its last one;
+else it excludes sites where a sample passes (bcftools 1.16 observed).
+"""
 
 # Rows are evaluated so many values at a time, so that what is worked out on the way stays in the cache.
 _BLOCK_VALUES: Final = 1 << 18
@@ -64,7 +68,7 @@ class Filter:
 
         Args:
             metadata: of the store.
-            semantics: whether samples are judged one by one ("query") or only sites ("view").
+            semantics: whether samples are judged one by one ("query", "calls") or only sites ("view").
             sample_ids: the samples that the predicate sees, in the order of their axis; by default the
                 selected ones.
 
@@ -144,6 +148,8 @@ class BoundFilter:
         """
         count = batch.num_variants
         votes = decide(self.condition, Rows(batch.columns, 0, count, self.num_samples))
+        if self._tells_samples and self.filter.exclude is not None:
+            return np.full(count, UNDECIDED, np.int8)
         if self.filter.exclude is not None:
             return np.where(votes == UNDECIDED, votes, 1 - votes).astype(np.int8)
         if self._tells_samples:
@@ -152,8 +158,8 @@ class BoundFilter:
 
     @property
     def _tells_samples(self) -> bool:
-        # bcftools 1.16: what -e keeps, it keeps with all its samples.
-        return self.semantics == "query" and self.filter.include is not None and self.condition.per_sample
+        judges = ("query", "calls") if self.filter.exclude is None else ("calls",)
+        return self.semantics in judges and self.condition.per_sample
 
     def _evaluate(self, columns: Any, count: int) -> Passed:
         self._check_samples(columns)
@@ -169,9 +175,13 @@ class BoundFilter:
             text = self.filter.expression.text
             raise ExpressionError(f"{error.message}, in the expression {text}", text=text) from None
         sites = np.concatenate([part.sites for part in parts]) if parts else np.zeros(0, dtype=bool)
-        if self.filter.exclude is not None:
+        samples = self._samples(parts) if self._tells_samples else None
+        if self.filter.exclude is None:
+            return Passed(sites, samples)
+        if samples is None:
             return Passed(~sites, None)
-        return Passed(sites, self._samples(parts) if self._tells_samples else None)
+        kept = ~(samples & sites[:, None])
+        return Passed(~sites | kept.any(axis=1), kept)
 
     def _check_samples(self, columns: Any) -> None:
         for name in self.columns:
