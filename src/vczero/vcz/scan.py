@@ -233,7 +233,7 @@ class BatchWork(Generic[T]):
             self.selectivity.passed(len(rows), int(passed.sum()))
         self._keep(state, passed, self._outputs)
         if mask is not None:
-            mask = mask[passed]
+            mask = mask if passed.all() else mask[passed]
             places = self._plan.tested_places
             state.sample_mask = mask if places is None else mask[:, places]
         state.is_tested = True
