@@ -44,6 +44,14 @@ def vczero(path: str, fields: Sequence[str], options: Mapping[str, Any], full: b
     return {"checksum": total, "figures": figures}
 
 
+def vczero_batches(path: str, fields: Sequence[str], options: Mapping[str, Any]) -> int:
+    """The number of batches, which are dropped as they come."""
+    import vczero
+
+    with vczero.open(path, **options) as reader:
+        return sum(1 for _ in reader.variant_chunks(fields))
+
+
 def _ahead(read: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
     """`read` of each item, in order, up to twice as many ahead as there are threads."""
     with ThreadPoolExecutor(threads) as pool:
@@ -182,30 +190,36 @@ class CodecLimit:
 
 
 def serve(folder: str, latency_seconds: float) -> None:
-    """An HTTP server on loopback that answers each request after a pause; prints its URL."""
-    import time
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    """An HTTP server on loopback that answers each GET after a pause; prints its URL.
 
-    class Handler(SimpleHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    Files leave by `sendfile`, so that the server takes as little as it can of the cores it shares.
+    """
+    import asyncio
 
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args, directory=folder)
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await asyncio.sleep(latency_seconds)
+                path = Path(folder, head.split(b" ", 2)[1].decode().lstrip("/"))
+                if not path.is_file():
+                    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                    continue
+                with path.open("rb") as file:
+                    size = path.stat().st_size
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+                    await writer.drain()
+                    await loop.sendfile(writer.transport, file)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
 
-        def do_GET(self) -> None:
-            time.sleep(latency_seconds)
-            super().do_GET()
+    async def run() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        print(f"http://{host}:{port}", flush=True)
+        await server.serve_forever()
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-    server = Server(("127.0.0.1", 0), Handler)
-    print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
-    server.serve_forever()
+    asyncio.run(run())
 
 
 if __name__ == "__main__":
