@@ -9,6 +9,7 @@ import random
 import shutil
 import struct
 import subprocess
+import threading
 import zipfile
 import zlib
 
@@ -341,3 +342,29 @@ def test_a_failed_directory_is_asked_for_again():
         return bytes(await remote.get("a"))
 
     assert asyncio.run(main()) == TEXT
+
+
+def test_a_remote_archive_serves_several_event_loops():
+    """A second loop cannot await the first one's task: it reads the directory itself."""
+    has_begun, may_go_on = threading.Event(), threading.Event()
+
+    class Held(AsyncScriptedStore):
+        async def get_ranges(self, key, ranges):
+            if not has_begun.is_set():
+                has_begun.set()
+                await asyncio.to_thread(may_go_on.wait, 60)
+            return await super().get_ranges(key, ranges)
+
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr(".zgroup", b"{}")
+        archive.writestr("a", b"abc")
+    remote = AsyncZipStore(Held({"x.zip": data.getvalue()}), "x.zip")
+    found = []
+    first = threading.Thread(target=lambda: found.append(asyncio.run(remote.get("a"))))
+    first.start()
+    assert has_begun.wait(60)
+    found.append(asyncio.run(remote.get("a")))
+    may_go_on.set()
+    first.join(60)
+    assert [bytes(part) for part in found] == [b"abc", b"abc"]

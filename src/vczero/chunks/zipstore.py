@@ -160,7 +160,7 @@ class AsyncZipStore:
         self._inner = inner
         self._key = key
         self._archive: Archive | None = None
-        self._opening: asyncio.Task[Archive] | None = None
+        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Task[Archive]] = {}
 
     def __repr__(self) -> str:
         return f"AsyncZipStore({self.name!r})"
@@ -188,18 +188,23 @@ class AsyncZipStore:
         return await run_fetch_async(fetch, self._inner, nullcontext())
 
     async def _open(self) -> Archive:
-        """The directory, read once however many ask at the same time, and whoever of them is cancelled."""
+        """The directory, read once however many ask at the same time, and whoever of them is cancelled.
+
+        A task belongs to one event loop: callers on several loops may each read it.
+        """
         import asyncio
 
         if self._archive is None:
-            if self._opening is None:
-                self._opening = asyncio.ensure_future(self._read_directory())
-                self._opening.add_done_callback(self._opened)
-            self._archive = await asyncio.shield(self._opening)
+            loop = asyncio.get_running_loop()
+            opening = self._opening.get(loop)
+            if opening is None:
+                opening = self._opening[loop] = loop.create_task(self._read_directory())
+                opening.add_done_callback(self._opened)
+            self._archive = await asyncio.shield(opening)
         return self._archive
 
     def _opened(self, task: asyncio.Task[Archive]) -> None:
-        self._opening = None  # after a failure the next request tries again
+        self._opening.pop(task.get_loop(), None)  # after a failure the next request tries again
         if not task.cancelled():
             task.exception()  # those who wait have it; nobody else need hear of it
 
