@@ -25,7 +25,7 @@ from vczero.cli.options import (
     selection_options,
     store_argument,
 )
-from vczero.cli.output import ClosedPipeError, open_output
+from vczero.formats.output import ClosedPipeError, open_output
 from vczero.cli.sites import SITE_OPTIONS, site_options, site_tests
 from vczero.errors import ExpressionError, OptionError, VczeroError
 
