@@ -31,7 +31,7 @@ def test_version_and_help() -> None:
     import vczero as package
 
     assert vczero("--version").stdout == f"vczero {package.__version__}\n"
-    assert "Commands:" in vczero("--help").stdout
+    assert "Records:" in vczero("--help").stdout
     for command in ("view", "query", "index"):
         done = vczero(command, "--help")
         assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,58 @@
+"""What commands do: open a store with what their options select, and write what an encoder makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from vczero.cli.options import READING, select
+from vczero.cli.sites import SITE_OPTIONS, site_tests
+
+if TYPE_CHECKING:
+    from vczero.formats.encoder import Encoder, Sink
+    from vczero.vcz.reader import VczReader
+
+__all__ = ["opened", "put_lines", "run"]
+
+
+@contextmanager
+def opened(
+    path: str, reading: dict[str, Any], semantics: Literal["view", "query"] = "query"
+) -> Iterator[VczReader]:
+    """The store at `path`, with the selection that the options make, closed at the end."""
+    from vczero.vcz.opening import open_vcz
+
+    options = {name: reading.pop(name) for name in READING if reading[name] is not None}
+    options["storage_options"] = dict(options["storage_options"])
+    sites = {name: reading.pop(name) for name in SITE_OPTIONS if name in reading}
+    selection = {name: value for name, value in reading.items() if name not in READING}
+    with open_vcz(path, **options) as reader:
+        if selection:
+            has_subset = selection["samples"] is not None or selection["samples_file"] is not None
+            tests, genotype_tests = site_tests(reader, sites, has_subset=has_subset) if sites else ([], [])
+            select(reader, semantics=semantics, tests=tests, genotype_tests=genotype_tests, **selection)
+        yield reader
+
+
+def run(
+    reader: VczReader, encoder: Encoder, sink: Sink, *, records: bool = True, explain: bool = False
+) -> None:
+    """Write what the encoder makes of the selected records (or of none), or explain what that would read."""
+    from vczero.formats.encoder import write
+
+    names = sorted(encoder.columns)
+    if explain:
+        put_lines(sink, [str(reader.explain(names))])
+    elif not records:
+        write(encoder, (), sink)
+    else:
+        with reader.map_chunks(encoder.encode, names, force_recompute=encoder.recomputed) as encoded:
+            write(encoder, encoded, sink)
+
+
+def put_lines(sink: Sink, lines: Iterable[str]) -> None:
+    """Write lines of text."""
+    from vczero.formats.encoder import write_all
+
+    write_all(sink, "".join(f"{line}\n" for line in lines).encode())
