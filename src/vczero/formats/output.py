@@ -1,11 +1,12 @@
-"""Where output goes: standard output, or a file that appears under its name only when it is complete."""
+"""Where output goes: standard output, or files that appear under their names only when they are complete."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vczero.errors import OutputError
@@ -13,7 +14,7 @@ from vczero.errors import OutputError
 if TYPE_CHECKING:
     from vczero.formats.encoder import Buffer
 
-__all__ = ["ClosedPipeError", "DescriptorSink", "open_output"]
+__all__ = ["ClosedPipeError", "DescriptorSink", "open_output", "open_outputs"]
 
 STDOUT = 1
 
@@ -34,7 +35,7 @@ class DescriptorSink:
         self._descriptor = descriptor
         self._name = name
 
-    def write(self, data: Buffer | memoryview, /) -> int:
+    def write(self, data: Buffer, /) -> int:
         """Write what goes in one call, perhaps nothing, and return how many bytes that was.
 
         Raises:
@@ -67,32 +68,79 @@ def open_output(path: str | None) -> Iterator[DescriptorSink]:
     if path is None or path == "-":
         yield DescriptorSink(STDOUT, "standard output")
         return
+    with open_outputs([path]) as (sink,):
+        yield sink
+
+
+@contextmanager
+def open_outputs(paths: Sequence[str]) -> Iterator[list[DescriptorSink]]:
+    """Sinks for several files, as `open_output` has them: none takes its name before all are complete.
+
+    Raises:
+        OutputError: a file cannot be made or completed.
+    """
+    begun: list[_Begun] = []
+    try:
+        with ExitStack() as stack:
+            sinks = []
+            for path in paths:
+                begun.append(_begin(path))
+                sinks.append(stack.enter_context(_opened(path, begun[-1].place)))
+            yield sinks
+        for each in begun:
+            each.complete()
+    finally:
+        for each in begun:
+            each.discard()
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An output file that is being written.
+
+    Attributes:
+        path: what it was called.
+        place: where its bytes go.
+        final: the name that it takes; None where the bytes go to a device or a pipe.
+        mode: permissions of the file that it replaces; None where there is none.
+    """
+
+    path: str
+    place: str
+    final: str | None = None
+    mode: int | None = None
+
+    def complete(self) -> None:
+        if self.final is not None:
+            with _explained(self.path):
+                if self.mode is not None:
+                    os.chmod(self.place, self.mode)
+                os.replace(self.place, self.final)
+
+    def discard(self) -> None:
+        if self.final is not None:
+            with suppress(OSError):
+                os.unlink(self.place)
+
+
+def _begin(path: str) -> _Begun:
+    """Where the bytes of an output file go until it is complete."""
     final = os.path.realpath(path)
     try:
         mode = os.stat(final).st_mode
     except OSError:
         mode = None
     if mode is not None and not stat.S_ISREG(mode):
-        with _opened(path, path, os.O_WRONLY) as sink:
-            yield sink
-        return
+        return _Begun(path, path)
     folder, name = os.path.split(final)
-    partial = os.path.join(folder, f".{name}.{os.getpid()}.partial")
-    try:
-        with _opened(path, partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as sink:
-            yield sink
-        with _explained(path):
-            if mode is not None:
-                os.chmod(partial, stat.S_IMODE(mode))
-            os.replace(partial, final)
-    finally:
-        with suppress(OSError):
-            os.unlink(partial)
+    place = os.path.join(folder, f".{name}.{os.getpid()}.partial")
+    return _Begun(path, place, final, None if mode is None else stat.S_IMODE(mode))
 
 
 @contextmanager
-def _opened(path: str, place: str, flags: int) -> Iterator[DescriptorSink]:
+def _opened(path: str, place: str) -> Iterator[DescriptorSink]:
     """A sink for the file at `place`, called `path` in messages."""
+    flags = os.O_WRONLY if place == path else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     with _explained(path):
         descriptor = os.open(place, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o666)
     try:
