@@ -16,19 +16,10 @@ ctypedef fused integer:
     int32_t
     int64_t
 
-cdef enum Kind:
-    BOOL, I1, I2, I4, I8, F4, F8, STRINGS, UCS4, BYTES
+include "columns.pxi"
 
 cdef enum Code:
     TEXT, VALUES, LOOKUP, NAMES, GENOTYPES, INFO, SAMPLES, FORMAT, BASES, IUPAC
-
-cdef struct Column:
-    Kind kind
-    const char* data
-    const int64_t* offsets          # of STRINGS
-    Py_ssize_t row, sample, value   # strides: of STRINGS in values, else in bytes; 0 on an axis it lacks
-    Py_ssize_t count                # values in a cell
-    Py_ssize_t width                # of UCS4 and BYTES: characters in a value
 
 cdef struct Op:
     Code code
@@ -207,43 +198,6 @@ cdef char* write_op(
     if op.code == SAMPLES:
         return write_samples(op, row, samples, scratch, pos, out)
     return write_format(op, row, samples, scratch, pos, out)
-
-
-# The program, from tuples.
-
-cdef class Buffers:
-    """The buffers of a program's arrays, held while it runs."""
-
-    cdef Py_buffer* views
-    cdef Py_ssize_t count
-
-    def __cinit__(self, Py_ssize_t capacity):
-        self.views = <Py_buffer*>calloc(capacity + 1, sizeof(Py_buffer))
-        if self.views == NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        cdef Py_ssize_t k
-        if self.views != NULL:
-            for k in range(self.count):
-                PyBuffer_Release(&self.views[k])
-            free(self.views)
-
-    cdef const void* hold(self, object array) except? NULL:
-        cdef Py_buffer* view = &self.views[self.count]
-        PyObject_GetBuffer(array, view, PyBUF_STRIDES)
-        self.count += 1
-        return view.buf
-
-
-cdef int parse_column(tuple spec, Column* column, Buffers buffers) except -1:
-    data, offsets = spec[1], spec[2]
-    column.kind = <Kind><int>spec[0]
-    column.data = <const char*>buffers.hold(data)
-    if offsets is not None:
-        column.offsets = <const int64_t*>buffers.hold(offsets)
-    column.row, column.sample, column.value, column.count, column.width = spec[3:]
-    return 0
 
 
 def assemble(list program, Py_ssize_t rows, Py_ssize_t samples) -> list:

@@ -3,20 +3,6 @@
 Every writer takes the position to write at and gives back the position after what it wrote.
 """
 
-cdef inline bint float_missing(const char* p, bint* fill) noexcept nogil:
-    cdef uint32_t bits
-    memcpy(&bits, p, 4)
-    fill[0] = bits == 0x7F800002
-    return bits == 0x7F800001
-
-
-cdef inline bint double_missing(const char* p, bint* fill) noexcept nogil:
-    cdef uint64_t bits
-    memcpy(&bits, p, 8)
-    fill[0] = bits == 0x7FF0000000000002ULL
-    return bits == 0x7FF0000000000001ULL
-
-
 cdef inline char* write_integers(const Column* c, const char* p, integer _type, char* pos, Blocks out) except NULL nogil:
     cdef integer value
     cdef Py_ssize_t k
@@ -96,17 +82,6 @@ cdef inline char* write_utf8(char* pos, uint32_t point) noexcept nogil:
     return pos + 1
 
 
-cdef inline uint32_t code_point(const Column* c, const char* p, Py_ssize_t k) noexcept nogil:
-    """Character k of a fixed-width value, 0 beyond its end."""
-    cdef uint32_t point
-    if k >= c.width:
-        return 0
-    if c.kind == BYTES:
-        return <uint8_t>p[k]
-    memcpy(&point, p + 4 * k, 4)
-    return point
-
-
 cdef char* write_fixed_text(const Column* c, const char* p, char* pos, Blocks out) except NULL nogil:
     """UCS4 and BYTES values: padded with zeros; an empty one is fill."""
     cdef Py_ssize_t k, at
@@ -177,61 +152,3 @@ cdef inline char* write_cell(const Column* c, Py_ssize_t row, Py_ssize_t sample,
     if c.kind == BOOL:
         return put_char(out, pos, 49 if c.data[at] else 46)
     return write_fixed_text(c, c.data + at, pos, out)
-
-
-cdef inline int64_t load_integer(const Column* c, Py_ssize_t at) noexcept nogil:
-    cdef int16_t i2
-    cdef int32_t i4
-    cdef int64_t i8
-    if c.kind == I2:
-        memcpy(&i2, c.data + at, 2)
-        return i2
-    if c.kind == I4:
-        memcpy(&i4, c.data + at, 4)
-        return i4
-    if c.kind == I8:
-        memcpy(&i8, c.data + at, 8)
-        return i8
-    return <int8_t>c.data[at]
-
-
-cdef inline bint value_missing(const Column* c, Py_ssize_t at) noexcept nogil:
-    """Whether a value is missing or fill; of a flag, whether it is false."""
-    cdef bint fill = False
-    cdef int64_t length
-    cdef uint32_t point
-    if c.kind == BOOL:
-        return c.data[at] == 0
-    if c.kind == F4:
-        return float_missing(c.data + at, &fill) or fill
-    if c.kind == F8:
-        return double_missing(c.data + at, &fill) or fill
-    if c.kind == STRINGS:
-        length = c.offsets[at + 1] - c.offsets[at]
-        return length == 0 or (length == 1 and c.data[c.offsets[at]] == 46)
-    if c.kind == UCS4 or c.kind == BYTES:
-        point = code_point(c, c.data + at, 0)
-        return point == 0 or (point == 46 and code_point(c, c.data + at, 1) == 0)
-    return -2 <= load_integer(c, at) < 0
-
-
-cdef inline bint is_fill(const Column* c, Py_ssize_t at) noexcept nogil:
-    """Whether a number is fill."""
-    cdef bint fill = False
-    if c.kind == F4:
-        float_missing(c.data + at, &fill)
-    elif c.kind == F8:
-        double_missing(c.data + at, &fill)
-    elif I1 <= c.kind <= I8:
-        fill = load_integer(c, at) == -2
-    return fill
-
-
-cdef bint cell_missing(const Column* c, Py_ssize_t row, Py_ssize_t sample) noexcept nogil:
-    cdef Py_ssize_t at = row * c.row + sample * c.sample
-    cdef Py_ssize_t k
-    for k in range(c.count):
-        if not value_missing(c, at):
-            return False
-        at += c.value
-    return True

@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from vczero._native import text as _native
 from vczero._native.blocks import Block, empty_pool
+from vczero.kernels.columns import describe, describe_names, strides_of
 from vczero.kernels.pieces import (
-    Column,
     Format,
     Genotypes,
     Info,
@@ -53,9 +53,6 @@ __all__ = [
     "lines",
     "lines_numpy",
 ]
-
-_NUMBERS = {("b", 1): 0, ("i", 1): 1, ("i", 2): 2, ("i", 4): 3, ("i", 8): 4, ("f", 4): 5, ("f", 8): 6}
-_STRINGS, _UCS4, _BYTES = 7, 8, 9
 
 
 class Blocks(list[Block]):
@@ -88,23 +85,23 @@ def _compile(piece: Piece, program: list[tuple[Any, ...]], rows: int, samples: i
             extents = (rows if has_rows else None, samples if has_samples else None)
             first = None
             if piece.lone and isinstance(column, np.ndarray) and column.dtype.kind in "if":
-                first = _describe(column, *extents, 0, 2)
-            program.append((1, key, _describe(column, *extents, piece.start, piece.stop), first, None, 0))
+                first = describe(column, *extents, 0, 2)
+            program.append((1, key, describe(column, *extents, piece.start, piece.stop), first, None, 0))
         case Lookup(column, names):
-            program.append((2, b"", _describe(column, rows), _describe_names(names), None, 0))
+            program.append((2, b"", describe(column, rows), describe_names(names), None, 0))
         case Names(column, names):
             if column.shape[1] != len(names):
                 raise ValueError(f"{column.shape[1]} columns of flags for {len(names)} names")
-            program.append((3, b"", _describe(column, rows), _describe_names(names), None, 0))
+            program.append((3, b"", describe(column, rows), describe_names(names), None, 0))
         case Genotypes(column, phased, key):
-            other = None if phased is None else _describe(phased, rows, samples)
-            alleles = None if piece.alleles is None else _describe(piece.alleles, rows)
+            other = None if phased is None else describe(phased, rows, samples)
+            alleles = None if piece.alleles is None else describe(piece.alleles, rows)
             code = 4 if alleles is None else 9 if piece.iupac else 8
-            program.append((code, key, _describe(column, rows, samples), other, alleles, 0))
+            program.append((code, key, describe(column, rows, samples), other, alleles, 0))
         case Info(pieces):
             _compile_parent((5, b"", None, None, None), pieces, program, rows, samples)
         case Samples(pieces, mask):
-            other = None if mask is None else _describe(mask, rows, samples)
+            other = None if mask is None else describe(mask, rows, samples)
             _compile_parent((6, b"", None, other, None), pieces, program, rows, samples)
         case Format(pieces):
             _compile_parent((7, b"", None, None, None), pieces, program, rows, samples)
@@ -126,64 +123,6 @@ def _compile_parent(
     for piece in pieces:
         _compile(piece, program, rows, samples)
     program[at] = (*operation, len(program) - at - 1)
-
-
-def _describe_names(names: Strings) -> tuple[Any, ...]:
-    kind, data, offsets, *_ = _describe(names, None)
-    return kind, data, offsets, 0, 0, 1, len(names), 0
-
-
-def _describe(
-    column: Column, rows: int | None, samples: int | None = None, start: int = 0, stop: int | None = None
-) -> tuple[Any, ...]:
-    """What `assemble` needs to know of a column: where its cells are."""
-    for axis, extent in enumerate(extent for extent in (rows, samples) if extent is not None):
-        if column.shape[axis] < extent:
-            raise ValueError(f"a column of shape {column.shape} has fewer than {extent} on axis {axis}")
-    inner = column.shape[(rows is not None) + (samples is not None) :]
-    if len(inner) > 1:
-        raise ValueError(f"a column of shape {column.shape} has more than one axis in a cell")
-    offsets, width = None, 0
-    if isinstance(column, Strings):
-        kind, data, strides = _STRINGS, column.data, _strides_of(column.shape)
-        offsets = column.offsets
-    else:
-        kind, width = _kind_of(column)
-        data, strides = column, column.strides
-    row, sample, value = _by_axis(strides, rows is not None, samples is not None)
-    first, last, _ = slice(start, stop).indices(inner[0] if inner else 1)
-    if first and inner:
-        if offsets is None:
-            data = data[..., first:]
-        else:
-            offsets = offsets[first:]
-    return kind, data, offsets, row, sample, value, max(last - first, 0), width
-
-
-def _strides_of(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Strides of a C-order array, in values."""
-    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
-
-
-def _by_axis(strides: tuple[int, ...], has_rows: bool, has_samples: bool) -> tuple[int, int, int]:
-    """The strides of rows, samples and values, 0 for an axis that is not there."""
-    rest = list(strides)
-    row = rest.pop(0) if has_rows else 0
-    sample = rest.pop(0) if has_samples else 0
-    return row, sample, rest[0] if rest else 0
-
-
-def _kind_of(column: npt.NDArray[Any]) -> tuple[int, int]:
-    """The native kind and, of fixed-width text, the number of characters."""
-    dtype = column.dtype
-    if dtype.isnative and dtype.kind == "U":
-        return _UCS4, dtype.itemsize // 4
-    if dtype.kind == "S":
-        return _BYTES, dtype.itemsize
-    kind = _NUMBERS.get((dtype.kind, dtype.itemsize))
-    if kind is None or not dtype.isnative:
-        raise TypeError(f"cannot write values of dtype {dtype}")
-    return kind, 0
 
 
 def lines_numpy(pieces: Sequence[Piece], rows: int, samples: int = 0) -> bytes:
@@ -268,7 +207,7 @@ def _raw_cell(piece: Values, row: int, sample: int) -> list[bytes]:
     if isinstance(column, Strings):
         inner = column.shape[len(at) :]
         size = inner[0] if inner else 1
-        first = sum(k * stride for k, stride in zip(at, _strides_of(column.shape), strict=False))
+        first = sum(k * stride for k, stride in zip(at, strides_of(column.shape), strict=False))
         return [_string(column, first + k) for k in range(size)][piece.start : piece.stop]
     return [_value(value) for value in np.atleast_1d(column[at])[piece.start : piece.stop]]
 
