@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vczero.vcz.predicates import BcftoolsFilter, Filter
     from vczero.vcz.reader import VczReader
     from vczero.vcz.schema import Batch, FieldInfo
+    from vczero.vcz.sitefilter import SiteFilter
     from vczero.vcz.values import is_fill, is_missing, trim_fill
 
 __version__ = "0.1.0.dev0"
@@ -50,6 +51,7 @@ __all__ = [
     "OptionError",
     "OutputError",
     "SelectionError",
+    "SiteFilter",
     "StoreError",
     "StoreNotFoundError",
     "UnsupportedError",
@@ -71,6 +73,7 @@ _HOMES = {
     "BlockReader": "vczero.chunks.blocks:BlockReader",
     "FieldInfo": "vczero.vcz.schema:FieldInfo",
     "Filter": "vczero.vcz.predicates:Filter",
+    "SiteFilter": "vczero.vcz.sitefilter:SiteFilter",
     "VczReader": "vczero.vcz.reader:VczReader",
     "is_fill": "vczero.vcz.values:is_fill",
     "is_missing": "vczero.vcz.values:is_missing",

@@ -314,7 +314,9 @@ def test_null_samples_are_not_written(tmp_path: Path) -> None:
         ["-i", "QUAL>1", "-e", "QUAL>1"],
         ["-s", "NA00001", "-S", "file"],
         ["-r", "1", "-R", "file"],
-        ["-s", "NA00001", "-c", "1", "-i", "QUAL>1"],
+        ["-v", "snps", "-V", "indels"],
+        ["-x", "-X", "-s", "NA00001"],
+        ["-x"],
     ],
 )
 def test_options_that_make_no_sense_together_or_alone(options: list[str], example_store: Path) -> None:

@@ -72,3 +72,88 @@ def test_errors_come_as_they_are(example_store: Path) -> None:
         assert file.getvalue() == b""
         with pytest.raises(OSError, match="no space"):
             vczero.write_vcf(reader, Full())
+
+
+@pytest.mark.parametrize("query_format", [r"%POS[ %SAMPLE=%GT]\n", r"%POS[ %SAMPLE]\n", r"%POS\n", "%LINE"])
+@pytest.mark.parametrize("option", ["-i", "-e"])
+def test_a_filter_of_calls(query_format: str, option: str, example_store: Path) -> None:
+    """The rule of `query -e` holds from Python too: FORMAT values are dropped one by one, else sites."""
+    expression = "FMT/DP>200"
+    chosen = vczero.Filter(expression) if option == "-i" else vczero.Filter(exclude=expression)
+    file = io.BytesIO()
+    with vczero.open(example_store, samples=["NA00003", "NA00001"], semantics="query") as reader:
+        reader.set_variant_filter(chosen, semantics="query")
+        vczero.write_query(reader, file, query_format)
+    given = ["query", "-s", "NA00003,NA00001", option, expression, "-f", query_format]
+    assert file.getvalue().decode() == output(*given, example_store)
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ({"include": "QUAL>100", "types": ["snps", "indels"]}, "-i QUAL>100 -v snps,indels"),
+        ({"exclude": "QUAL>100", "exclude_types": "snps"}, "-e QUAL>100 -V snps"),
+        ({"min_alleles": 2, "max_alleles": 2, "known": True}, "-m 2 -M 2 -k"),
+        ({"known": False, "apply_filters": ["PASS", "."]}, "-n -f PASS,."),
+        ({"genotype": "^het", "uncalled": False}, "-g ^het -U"),
+        ({"min_ac": 2, "max_af": "0.4:minor", "phased": False}, "-c 2 -Q 0.4:minor -P"),
+        ({"max_ac": "20:alt1", "min_af": 0.1}, "-C 20:alt1 -q 0.1"),
+        ({"private": True, "include": "FMT/DP>10"}, "-x -i FMT/DP>10"),
+        ({"private": False}, "-X"),
+        ({}, ""),
+    ],
+)
+def test_tests_of_sites(options: dict[str, object], arguments: str, example_store: Path) -> None:
+    """`SiteFilter` has an attribute for each option of `view`; set before or after the samples."""
+    samples = ["NA00005", "NA00003", "NA00002"]
+    texts = []
+    for early in (True, False):
+        file = io.BytesIO()
+        with vczero.open(example_store, samples=samples if early else "NA00001", semantics="view") as reader:
+            reader.set_variant_filter(vczero.SiteFilter(**options), semantics="view")  # type: ignore[arg-type]
+            reader.set_samples(samples)
+            vczero.write_vcf(reader, file, recount=True)
+        texts.append(file.getvalue().decode())
+    expected = output("view", "--no-version", "-s", ",".join(samples), *arguments.split(), example_store)
+    assert texts == [expected, expected]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"include": "QUAL>1", "exclude": "QUAL>1"}, "exclude each other"),
+        ({"types": "snps", "exclude_types": "mnps"}, "exclude each other"),
+        ({"types": ["snips"]}, "not a type"),
+        ({"genotype": "homo"}, "not one of hom, het, miss"),
+        ({"min_ac": "1:most"}, "not one of nref"),
+        ({"max_af": "much"}, "not a number"),
+    ],
+)
+def test_tests_that_make_no_sense(options: dict[str, object], message: str) -> None:
+    """Said when the filter is made, before there is a store."""
+    with pytest.raises(vczero.OptionError, match=message):
+        vczero.SiteFilter(**options)  # type: ignore[arg-type]
+
+
+def test_private_needs_a_subset_and_the_others(example_store: Path) -> None:
+    """Without a subset, or where nobody sees the other samples, there is nothing to compare."""
+    chosen = vczero.SiteFilter(private=True)
+    with vczero.open(example_store) as reader:
+        with pytest.raises(vczero.OptionError, match="private"):
+            reader.set_variant_filter(chosen, semantics="view")
+        reader.set_samples("NA00001")
+        with pytest.raises(vczero.OptionError, match="private"):
+            reader.set_variant_filter(chosen, semantics="query")
+        reader.set_variant_filter(chosen, semantics="view")
+
+
+def test_a_subset_is_not_read_for_the_others(example_store: Path) -> None:
+    """With an expression that reads no samples, tests of genotypes read those selected and no more."""
+    with vczero.open(example_store, samples="NA00001") as reader:
+        plans = {}
+        for expression in ("QUAL>1", "FMT/DP>1"):
+            chosen = vczero.SiteFilter(include=expression, min_ac=1)
+            reader.set_variant_filter(chosen, semantics="view")
+            plans[expression] = reader.selection.predicate
+        assert getattr(plans["QUAL>1"], "sees_selected") is True  # noqa: B009
+        assert getattr(plans["FMT/DP>1"], "sees_selected") is False  # noqa: B009

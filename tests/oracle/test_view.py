@@ -158,6 +158,70 @@ def test_tests_of_sites(options: str, example_store: Path, example_vcf: Path) ->
     assert ours == theirs
 
 
+@pytest.mark.parametrize("test", ["-c 2", "-q 0.5", "-u", "-U", "-P", "-x", "-X", "-x -c 2:alt1"])
+@pytest.mark.parametrize("expression", [None, "QUAL>50", "AC>10", "N_PASS(FMT/DP>100)>3", "MAC>4"])
+def test_expressions_and_genotypes_of_a_subset(
+    test: str, expression: str | None, example_store: Path, example_vcf: Path
+) -> None:
+    """The expression is about the stored record with all its samples, the test about those selected."""
+    given = ["-s", "NA00005,NA00003", *test.split(), *(["-i", expression] if expression else [])]
+    ours, theirs = output("view", "-H", *given, example_store), bcftools("view", "-H", *given, example_vcf)
+    assert subset_records(ours) == subset_records(theirs)
+
+
+PRIVATE = """##fileformat=VCFv4.3
+##contig=<ID=1>
+##INFO=<ID=AC,Number=A,Type=Integer,Description="g">
+##INFO=<ID=AN,Number=1,Type=Integer,Description="g">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="g">
+#CHROM	POS	ID	REF	ALT	QUAL	FILTER	INFO	FORMAT	a	b	c	d
+1	10	.	A	C	.	.	.	GT	0/1	0/0	0/0	0/0
+1	11	.	A	C	.	.	.	GT	0/1	0/1	0/0	0/0
+1	12	.	A	C	.	.	AC=5;AN=8	GT	0/1	0/0	0/0	0/0
+1	13	.	A	C	.	.	AC=1;AN=8	GT	0/1	0/0	0/1	0/0
+1	14	.	A	C,G	.	.	.	GT	1/2	0/0	0/0	0
+1	15	.	A	C,G	.	.	.	GT	0/1	0/0	0/0	0/2
+1	16	.	A	C	.	.	.	GT	./.	./1	./.	./.
+1	17	.	A	.	.	.	.	GT	0/0	0/0	0/0	0/0
+"""
+
+
+@pytest.fixture(scope="module")
+def private_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A store and its VCF, with alleles that one sample or two have, and counts that are not true."""
+    pytest.importorskip("bio2zarr")
+    from bio2zarr import vcf as vcf2zarr
+
+    folder = tmp_path_factory.mktemp("private")
+    (folder / "a.vcf").write_text(PRIVATE)
+    bcftools("view", "-Oz", "-o", folder / "a.vcf.gz", folder / "a.vcf")
+    bcftools("index", folder / "a.vcf.gz")
+    vcf2zarr.convert([folder / "a.vcf.gz"], folder / "a.vcz", worker_processes=0)
+    return folder / "a.vcz", folder / "a.vcf"
+
+
+@pytest.mark.parametrize("samples", ["a", "b,a", "d", "^c", "a,b,c,d"])
+@pytest.mark.parametrize("test", ["-x", "-X", "-x -I", "-x -c 2", "-X -C 0", "-x -i AC>0", "-x -G"])
+def test_private_sites(samples: str, test: str, private_pair: tuple[Path, Path]) -> None:
+    """What all samples have is taken from AC and AN where a record has both, as 1.16 does."""
+    store, vcf = private_pair
+    given = ["-H", "-s", samples, *test.split()]
+    ours, theirs = output("view", *given, store), bcftools("view", *given, vcf)
+    assert [line.split("\t")[1] for line in ours.splitlines()] == [
+        line.split("\t")[1] for line in theirs.splitlines()
+    ]
+
+
+def test_genotypes_of_a_subset_and_an_expression(example_store: Path, example_vcf: Path) -> None:
+    """-g with -s and an expression, as one after the other."""
+    subset = bcftools("view", "-i", "N_PASS(FMT/DP>100)>3", "-s", "NA00003,NA00005", example_vcf)
+    theirs = subprocess.run(
+        ["bcftools", "view", "-H", "-g", "het"], input=subset, text=True, capture_output=True, check=True
+    ).stdout
+    given = ["-s", "NA00003,NA00005", "-g", "het", "-i", "N_PASS(FMT/DP>100)>3"]
+    assert subset_records(output("view", "-H", *given, example_store)) == subset_records(theirs)
+
+
 def test_genotypes_of_a_subset(example_store: Path, example_vcf: Path) -> None:
     """-g is about the samples selected, as after a pipe (bcftools 1.16 mixes samples up if given both)."""
     given = ["-s", "NA00003,NA00005"]

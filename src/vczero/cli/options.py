@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,14 +14,12 @@ from vczero.errors import OptionError
 if TYPE_CHECKING:
     from vczero.vcz.reader import VczReader
     from vczero.vcz.regions import Overlap
-    from vczero.vcz.schema import Predicate
 
 __all__ = [
     "READING",
     "ByteCount",
     "OutputType",
     "StorageOption",
-    "exclude_calls",
     "explain_option",
     "output_option",
     "reading_options",
@@ -156,19 +154,12 @@ def select(
     samples: str | None,
     samples_file: str | None,
     force_samples: bool,
-    include: str | None,
-    exclude: str | None,
-    semantics: Literal["view", "query"],
-    tests: Sequence[Predicate] = (),
-    genotype_tests: Sequence[Predicate] = (),
 ) -> None:
-    """Set what `selection_options` say on a reader.
+    """Set what `selection_options` say on a reader, but for the filter.
 
     Raises:
         OptionError: two options exclude each other.
         SelectionError: the selection makes no sense.
-
-    `tests` are about stored records, `genotype_tests` about the samples selected.
     """
     for name, text, file in (
         ("regions", regions, regions_file),
@@ -190,39 +181,6 @@ def select(
         reader.set_samples(
             samples if place is None else place, complement=complement, ignore_missing_samples=force_samples
         )
-
-    if include is not None and exclude is not None:
-        raise OptionError("--include and --exclude exclude each other")
-    has_expression = include is not None or exclude is not None
-    if genotype_tests and has_expression and (samples is not None or samples_file is not None):
-        raise OptionError(
-            "an expression is about all samples and tests of genotypes about those selected: use two commands"
-        )
-    predicate = _expression(reader, include, exclude, semantics) if has_expression else None
-    if tests or genotype_tests:
-        from vczero.vcz.sites import all_of
-
-        predicate = all_of([*tests, *([] if predicate is None else [predicate]), *genotype_tests])
-    # Tests of genotypes see the samples selected, as the predicates of `query` do.
-    reader.set_variant_filter(predicate, semantics="query" if genotype_tests else semantics)
-
-
-def _expression(
-    reader: VczReader, include: str | None, exclude: str | None, semantics: Literal["view", "query"]
-) -> Predicate:
-    from vczero.vcz.predicates import Filter
-
-    # `view` judges the stored record, with all its samples; `query` what is selected.
-    seen = reader.raw_sample_ids[reader.raw_sample_ids != ""] if semantics == "view" else None
-    return Filter(include, exclude=exclude).bind(reader, semantics=semantics, sample_ids=seen)
-
-
-def exclude_calls(reader: VczReader, exclude: str, columns: Iterable[str]) -> None:
-    """Let `query -e` drop samples one by one, where it prints columns that have samples."""
-    from vczero.vcz.predicates import Filter
-
-    if any(reader.get_field_info(name).has_samples_axis for name in columns):
-        reader.set_variant_filter(Filter(exclude=exclude).bind(reader, semantics="calls"), semantics="query")
 
 
 def _file(name: str | None) -> tuple[bool, Path | None]:

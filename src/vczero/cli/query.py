@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from vczero.cli.options import (
-    exclude_calls,
     explain_option,
     output_option,
     reading_options,
@@ -64,6 +63,4 @@ def query(
                     add_newline=not disable_automatic_newline,
                     print_header=print_header and number == 0,
                 )
-                if reading["exclude"] is not None:
-                    exclude_calls(reader, reading["exclude"], encoder.columns)
-                run(reader, encoder, sink, explain=explain)
+                run(reader, encoder, sink, explain=explain, exclude_calls=encoder.prints_calls)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from vczero.cli.options import READING, select
-from vczero.cli.sites import SITE_OPTIONS, site_tests
+from vczero.cli.sites import FILTERS, set_filter
 
 if TYPE_CHECKING:
     from vczero.formats.encoder import Encoder, Sink
@@ -25,30 +25,37 @@ def opened(
 
     options = {name: reading.pop(name) for name in READING if reading[name] is not None}
     options["storage_options"] = dict(options["storage_options"])
-    sites = {name: reading.pop(name) for name in SITE_OPTIONS if name in reading}
+    filters = {name: reading.pop(name) for name in FILTERS if name in reading}
     selection = {name: value for name, value in reading.items() if name not in READING}
     with open_vcz(path, **options) as reader:
         if selection:
-            has_subset = selection["samples"] is not None or selection["samples_file"] is not None
-            tests, genotype_tests = site_tests(reader, sites, has_subset=has_subset) if sites else ([], [])
-            select(reader, semantics=semantics, tests=tests, genotype_tests=genotype_tests, **selection)
+            select(reader, **selection)
+            set_filter(reader, filters, semantics)
         yield reader
 
 
 def run(
-    reader: VczReader, encoder: Encoder, sink: Sink, *, records: bool = True, explain: bool = False
+    reader: VczReader,
+    encoder: Encoder,
+    sink: Sink,
+    *,
+    records: bool = True,
+    explain: bool = False,
+    exclude_calls: bool = False,
 ) -> None:
-    """Write what the encoder makes of the selected records (or of none), or explain what that would read."""
-    from vczero.formats.encoder import write
+    """Write what the encoder makes of the selected records (or of none), or explain what that would read.
 
-    names = sorted(encoder.columns)
+    `exclude_calls`: see `VczReader.map_chunks`.
+    """
+    from vczero.formats.encoder import write
+    from vczero.formats.writing import write_records
+
     if explain:
-        put_lines(sink, [str(reader.explain(names))])
+        put_lines(sink, [str(reader.explain(sorted(encoder.columns)))])
     elif not records:
         write(encoder, (), sink)
     else:
-        with reader.map_chunks(encoder.encode, names, force_recompute=encoder.recomputed) as encoded:
-            write(encoder, encoded, sink)
+        write_records(reader, encoder, sink, exclude_calls=exclude_calls)
 
 
 def put_lines(sink: Sink, lines: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""The options of `view` that test sites, and the predicates they come to."""
+"""The options of `view` that test sites, and the filter they come to."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import click
 from vczero.errors import OptionError
 
 if TYPE_CHECKING:
+    from vczero.vcz.plan import Semantics
+    from vczero.vcz.predicates import Filter
     from vczero.vcz.reader import VczReader
-    from vczero.vcz.schema import Predicate
+    from vczero.vcz.sitefilter import SiteFilter
 
-__all__ = ["SITE_OPTIONS", "site_options", "site_tests"]
+__all__ = ["FILTERS", "set_filter", "site_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,13 +39,18 @@ _FLAGS = {
     "exclude_uncalled": ("-U", "--exclude-uncalled", "Sites with a called genotype."),
     "phased": ("-p", "--phased", "Sites where all samples are phased."),
     "exclude_phased": ("-P", "--exclude-phased", "Sites where a sample is not phased."),
+    "private": ("-x", "--private", "Sites where only the samples selected have ALT alleles."),
+    "exclude_private": ("-X", "--exclude-private", "Sites where it is not so."),
 }
-SITE_OPTIONS = (*_VALUES, *_FLAGS)
-_EXCLUSIVE = (("known", "novel"), ("uncalled", "exclude_uncalled"), ("phased", "exclude_phased"))
+FILTERS = ("include", "exclude", *_VALUES, *_FLAGS)
 _INTEGERS = ("min_alleles", "max_alleles")
-
-
-_GENOTYPES = ("genotype", "min_ac", "max_ac", "min_af", "max_af", "uncalled", "exclude_uncalled", "phased")
+# Flags that say yes or no to the same question: the name that it has in `SiteFilter`.
+_PAIRS = {
+    "known": ("known", "novel"),
+    "uncalled": ("uncalled", "exclude_uncalled"),
+    "phased": ("phased", "exclude_phased"),
+    "private": ("private", "exclude_private"),
+}
 
 
 def site_options(function: F) -> F:
@@ -60,77 +67,37 @@ def site_options(function: F) -> F:
     return function
 
 
-def site_tests(
-    reader: VczReader, given: dict[str, Any], *, has_subset: bool
-) -> tuple[list[Predicate], list[Predicate]]:
-    """The tests that the options make: of stored records, and of the genotypes of the samples selected.
+def set_filter(reader: VczReader, given: dict[str, Any], semantics: Semantics) -> None:
+    """Set the filter that -i, -e and `site_options` make on a reader whose samples are selected.
 
     Raises:
         OptionError: a value makes no sense, or two options exclude each other.
+        ExpressionError: the expression cannot be understood, or names what the store lacks.
     """
-    options = {name: given.get(name) for name in SITE_OPTIONS}
-    if not any(value not in (None, False) for value in options.values()):
-        return [], []
-    for one, other in _EXCLUSIVE:
-        if options[one] and options[other]:
-            raise OptionError(f"{_FLAGS[one][1]} and {_FLAGS[other][1]} exclude each other")
-    if any(options[name] for name in _GENOTYPES) and not reader.has_field("call_genotype"):
-        raise OptionError("the store has no genotypes to test")
-    return _of_sites(reader, options), _of_genotypes(reader, options, has_subset=has_subset)
+    options = {name: value for name, value in given.items() if value not in (None, False)}
+    for one, other in (("include", "exclude"), ("types", "exclude_types"), *_PAIRS.values()):
+        if one in options and other in options:
+            raise OptionError(f"{_spelled(one)} and {_spelled(other)} exclude each other")
+    chosen: Filter | SiteFilter | None = None
+    if options.keys() <= {"include", "exclude"}:
+        if options:
+            from vczero.vcz.predicates import Filter
+
+            chosen = Filter(**options)
+    else:
+        from vczero.vcz.sitefilter import SiteFilter
+
+        for name, pair in _PAIRS.items():
+            said = [
+                answer for answer, flag in zip((True, False), pair, strict=True) if options.pop(flag, None)
+            ]
+            if said:
+                options[name] = said[0]
+        if "private" in options and reader.selection.samples is None:
+            raise OptionError("--private and --exclude-private need --samples: private to whom?")
+        chosen = SiteFilter(**options)
+    reader.set_variant_filter(chosen, semantics=semantics)
 
 
-def _of_sites(reader: VczReader, options: dict[str, Any]) -> list[Predicate]:
-    from vczero.vcz import sites
-
-    tests: list[Predicate] = []
-    if options["min_alleles"] is not None or options["max_alleles"] is not None:
-        tests.append(sites.AlleleLimits(options["min_alleles"], options["max_alleles"]))
-    if options["known"] or options["novel"]:
-        tests.append(sites.Known(options["known"], stored=reader.has_field("variant_id")))
-    if options["apply_filters"] is not None:
-        known = tuple(map(str, reader.filter_ids)) if reader.has_field("variant_filter") else ()
-        tests.append(sites.FilterNames(tuple(options["apply_filters"].split(",")), known))
-    for name in ("types", "exclude_types"):
-        if options[name] is not None:
-            names = tuple(options[name].split(","))
-            tests.append(sites.Types(names, exclude=name == "exclude_types"))
-    return tests
-
-
-def _of_genotypes(reader: VczReader, options: dict[str, Any], *, has_subset: bool) -> list[Predicate]:
-    from vczero.vcz import sites
-
-    stored = not has_subset and sites.stored_counts(reader)
-    tests: list[Predicate] = [
-        _limit(name, options[name], stored)
-        for name in ("min_ac", "max_ac", "min_af", "max_af")
-        if options[name] is not None
-    ]
-    if options["genotype"] is not None:
-        state = options["genotype"].removeprefix("^")
-        if state not in ("hom", "het", "miss"):
-            raise OptionError(f"--genotype {options['genotype']!r} is not one of hom, het, miss")
-        tests.append(sites.GenotypeState(state, exclude=options["genotype"].startswith("^")))
-    if options["uncalled"] or options["exclude_uncalled"]:
-        tests.append(sites.GenotypeState("called", exclude=options["uncalled"]))
-    if options["phased"] or options["exclude_phased"]:
-        has_phase = reader.has_field("call_genotype_phased")
-        tests.append(sites.GenotypeState("phased", exclude=options["exclude_phased"], has_phase=has_phase))
-    return tests
-
-
-def _limit(name: str, text: str, stored: bool) -> Predicate:
-    from vczero.vcz.sites import CountLimits
-
-    number, _, counted = text.partition(":")
-    try:
-        limit = float(number)
-    except ValueError:
-        raise OptionError(f"{_VALUES[name][1]} {text!r}: {number!r} is not a number") from None
-    return CountLimits(
-        limit,
-        counted or "nref",  # type: ignore[arg-type]  # checked there
-        largest=name.startswith("max"),
-        share=name.endswith("af"),
-        stored=stored,
-    )
+def _spelled(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -43,6 +43,9 @@ class QueryEncoder:
         if add_newline and not queryformat.has_newline(parts):
             self._slots.append(literal("\n"))
         self._header = _header(parts, resolver) if print_header else ""
+        self._has_calls = any(
+            metadata.get_field_info(name).has_samples_axis for slot in self._slots for name in slot.columns
+        )
         self._num_samples = len(resolver.samples) if any(slot.loops for slot in self._slots) else 0
 
     @property
@@ -50,6 +53,11 @@ class QueryEncoder:
         """The fields that the format names; one of them stands for all if it names none."""
         wanted = frozenset[str]().union(*(slot.columns for slot in self._slots))
         return wanted or frozenset({"variant_position"})
+
+    @property
+    def prints_calls(self) -> bool:
+        """Whether the format names FORMAT values: where it does, `query -e` drops samples one by one."""
+        return self._has_calls
 
     @property
     def recomputed(self) -> frozenset[str]:

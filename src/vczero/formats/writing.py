@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from vczero.formats.encoder import Encoder, Sink, write
 from vczero.vcz.schema import Batch, Metadata
 
-__all__ = ["Source", "write_query", "write_vcf"]
+__all__ = ["Source", "write_query", "write_records", "write_vcf"]
 
 
 class Source(Metadata, Protocol):
@@ -21,6 +21,7 @@ class Source(Metadata, Protocol):
         start: int = 0,
         *,
         force_recompute: bool | Iterable[str] = False,
+        exclude_calls: bool = False,
     ) -> Any:
         """What `function` makes of each batch, in order, made on workers; a context manager."""
 
@@ -60,7 +61,7 @@ def write_vcf(
         from vczero.formats.bgzf import BgzfEncoder
 
         encoder = BgzfEncoder(encoder, level=bgzf_level)
-    return _write(reader, encoder, output)
+    return write_records(reader, encoder, output)
 
 
 def write_query(
@@ -75,7 +76,8 @@ def write_query(
     r"""Write columns in a format of one's own, as `bcftools query -f`, and return the number of bytes.
 
     Args:
-        reader, output: as for `write_vcf`.
+        reader, output: as for `write_vcf`. A filter that excludes by FORMAT values drops samples one by one
+            where the format names FORMAT values, else variants where a sample passes.
         query_format: such as `%CHROM\t%POS[\t%GT]\n`.
         print_header: whether a line that names the columns comes first.
         allow_undefined: whether a tag that the store lacks writes "." instead of being an error.
@@ -95,10 +97,17 @@ def write_query(
         add_newline=add_newline,
         print_header=print_header,
     )
-    return _write(reader, encoder, output)
+    return write_records(reader, encoder, output, exclude_calls=encoder.prints_calls)
 
 
-def _write(reader: Source, encoder: Encoder, output: Sink) -> int:
-    names = sorted(encoder.columns)
-    with reader.map_chunks(encoder.encode, names, force_recompute=encoder.recomputed) as encoded:
+def write_records(reader: Source, encoder: Encoder, output: Sink, *, exclude_calls: bool = False) -> int:
+    """Write what an encoder makes of the records that a reader selects, and return the number of bytes.
+
+    Raises:
+        As `write_vcf`.
+    """
+    names, again = sorted(encoder.columns), encoder.recomputed
+    with reader.map_chunks(
+        encoder.encode, names, force_recompute=again, exclude_calls=exclude_calls
+    ) as encoded:
         return write(encoder, encoded, output)

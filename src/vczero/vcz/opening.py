@@ -15,7 +15,7 @@ from vczero.vcz.schema import Predicate
 from vczero.vcz.selection import SampleInput
 
 if TYPE_CHECKING:
-    from vczero.vcz.predicates import Filter
+    from vczero.vcz.selector import Unbound
 
 __all__ = ["open_vcz"]
 
@@ -27,7 +27,7 @@ def open_vcz(
     regions: RegionInput | None = None,
     targets: RegionInput | None = None,
     variants: slice | Sequence[int] | npt.NDArray[Any] | None = None,
-    variant_filter: Predicate | Filter | str | None = None,
+    variant_filter: Predicate | Unbound | str | None = None,
     semantics: Semantics = "selection",
     io_concurrency: int = 32,
     decode_threads: int | None = None,

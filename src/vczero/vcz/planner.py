@@ -98,7 +98,8 @@ class Planner:
             real = self._facts.real_samples
             real_or_all = None if len(real) == self._facts.num_samples else real
             samples = real_or_all if samples is None else samples
-            tested_samples = real_or_all if query.semantics == "view" else samples
+            sees_all = query.semantics == "view" and not getattr(query.predicate, "sees_selected", False)
+            tested_samples = real_or_all if sees_all else samples
         return plan(
             arrays,
             num_variants=self._facts.num_variants,

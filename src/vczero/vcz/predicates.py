@@ -6,8 +6,8 @@ passed.sites, passed.samples
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,12 @@ from vczero.errors import ExpressionError, OptionError, SelectionError
 from vczero.strings import Strings
 from vczero.vcz.expr import Expression, parse
 from vczero.vcz.filters.conditions import UNDECIDED, Condition, Mask, Rows, Verdict, decide
-from vczero.vcz.schema import Batch, Metadata, Passed, Predicate
+from vczero.vcz.schema import Batch, Metadata, Passed
 
-__all__ = ["BcftoolsFilter", "BoundFilter", "Filter", "Passed", "Semantics", "as_predicate"]
+if TYPE_CHECKING:
+    from vczero.vcz.selector import Selector
+
+__all__ = ["BcftoolsFilter", "BoundFilter", "Filter", "Passed", "Semantics"]
 
 Semantics: TypeAlias = Literal["view", "query", "calls"]
 """Whether only sites are judged (bcftools `view`), or also which samples of them (`query`).
@@ -81,6 +84,13 @@ class Filter:
         condition = resolve(self.expression, metadata, ids)
         return BoundFilter(self, condition, len(ids), semantics)
 
+    def bind_to(self, reader: Selector, semantics: str) -> BoundFilter:
+        """`bind` to what the semantics of a reader's query let a predicate see."""
+        if semantics != "view":
+            return self.bind(reader)
+        real = reader.raw_sample_ids[reader.raw_sample_ids != ""]
+        return self.bind(reader, semantics="view", sample_ids=real)
+
 
 def BcftoolsFilter(  # noqa: N802  # the name that vcztools has for it
     reader: Metadata, *, include: str | None = None, exclude: str | None = None
@@ -94,26 +104,6 @@ def BcftoolsFilter(  # noqa: N802  # the name that vcztools has for it
     return Filter(include, exclude=exclude).bind(reader)
 
 
-def as_predicate(wanted: Predicate | Filter | str, reader: ReaderMetadata, semantics: str) -> Predicate:
-    """A predicate as it is; a filter, or an expression to include, bound to what `semantics` let it see."""
-    if isinstance(wanted, str):
-        wanted = Filter(wanted)
-    if not isinstance(wanted, Filter):
-        return wanted
-    if semantics == "view":
-        real = reader.raw_sample_ids[reader.raw_sample_ids != ""]
-        return wanted.bind(reader, semantics="view", sample_ids=real)
-    return wanted.bind(reader)
-
-
-class ReaderMetadata(Metadata, Protocol):
-    """Metadata that know the samples which are not selected, too."""
-
-    @property
-    def raw_sample_ids(self) -> npt.NDArray[Any]:
-        """All samples, null samples ("") among them."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundFilter:
     """A filter bound to a store: a predicate over batches, which leaves no state from one to the next."""
@@ -122,6 +112,13 @@ class BoundFilter:
     condition: Condition
     num_samples: int
     semantics: Semantics
+
+    def by_call(self) -> BoundFilter:
+        """The same, but an exclusion by FORMAT values drops samples one by one, and a site with its last one.
+
+        `bcftools query -e` does so where FORMAT values are printed.
+        """
+        return replace(self, semantics="calls") if self.semantics == "query" else self
 
     @property
     def columns(self) -> frozenset[str]:

@@ -28,7 +28,7 @@ from vczero.vcz.derived import DERIVED
 from vczero.vcz.iteration import BatchIterator
 from vczero.vcz.planner import Wanted
 from vczero.vcz.scan import BatchWork
-from vczero.vcz.schema import Batch
+from vczero.vcz.schema import Batch, by_call
 from vczero.vcz.selection import variant_runs
 from vczero.vcz.selector import Selector
 
@@ -175,8 +175,16 @@ class VczReader(Selector):
         start: int = 0,
         *,
         force_recompute: bool | Iterable[str] = False,
+        exclude_calls: bool = False,
     ) -> BatchIterator[T]:
         """What `function` makes of each batch, in order; it is called on the workers, by several at once.
+
+        Args:
+            function: gets a batch.
+            fields, start, force_recompute: as for `variant_chunks`.
+            exclude_calls: whether a filter that excludes by FORMAT values drops samples one by one (they are
+                not in `Batch.sample_mask`) and a variant with its last one, rather than the variant where a
+                sample passes.
 
         Raises:
             As `variant_chunks`; what `function` raises comes out of the iterator.
@@ -186,6 +194,8 @@ class VczReader(Selector):
         wanted = self._wanted(fields, force_recompute)
         if not wanted.fields:
             return BatchIterator(None)
+        if exclude_calls and wanted.query.predicate is not None:
+            wanted = replace(wanted, query=replace(wanted.query, predicate=by_call(wanted.query.predicate)))
 
         def begin() -> tuple[Stream[T], BatchWork[T]]:
             scan = self._planner.plan(wanted)

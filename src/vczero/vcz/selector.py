@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
+from typing import Any, Protocol, TypeAlias, TypeVar, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,17 @@ from vczero.vcz.regions import Overlap, RegionInput, Regions, parse_regions
 from vczero.vcz.schema import Predicate
 from vczero.vcz.selection import SampleInput, check_indexes, select_samples, variant_runs
 
-if TYPE_CHECKING:
-    from vczero.vcz.predicates import Filter
-
-__all__ = ["Selector"]
+__all__ = ["Selector", "Unbound"]
 
 T = TypeVar("T")
 Int64s: TypeAlias = npt.NDArray[np.int64]
+
+
+class Unbound(Protocol):
+    """A filter that is not yet bound to a store: `Filter`, `SiteFilter`."""
+
+    def bind_to(self, reader: Selector, semantics: Semantics) -> Predicate | None:
+        """The predicate that it is on a reader, with the samples selected; None: everything passes."""
 
 
 class Selector(StoreProperties):
@@ -35,7 +39,7 @@ class Selector(StoreProperties):
         super().__init__(catalog)
         self._planner = Planner(catalog, self, runtime)
         self._query = Query()
-        self._filter: Filter | str | None = None
+        self._filter: Unbound | str | None = None
 
     @property
     def selection(self) -> Query:
@@ -147,13 +151,13 @@ class Selector(StoreProperties):
         return regions
 
     def set_variant_filter(
-        self, predicate: Predicate | Filter | str | None, *, semantics: Semantics = "selection"
+        self, predicate: Predicate | Unbound | str | None, *, semantics: Semantics = "selection"
     ) -> None:
         """Let only those variants through that pass; None: all.
 
         Args:
-            predicate: its columns are read first, and the others only for variants that pass; a `Filter`, or
-                an expression to include.
+            predicate: its columns are read first, and the others only for variants that pass; a `Filter`, a
+                `SiteFilter`, or an expression to include.
             semantics: see `Query.semantics`.
 
         Raises:
@@ -162,14 +166,16 @@ class Selector(StoreProperties):
             OptionError: there are no such semantics.
         """
         _checked("semantics", semantics, Semantics)
-        unbound = None
-        if predicate is not None:
-            from vczero.vcz.predicates import Filter, as_predicate
+        unbound: Unbound | None = None
+        if isinstance(predicate, str):
+            from vczero.vcz.predicates import Filter
 
-            unbound = predicate if isinstance(predicate, Filter | str) else None
-            predicate = as_predicate(predicate, self, semantics)
+            predicate = Filter(predicate)
+        if hasattr(predicate, "bind_to"):
+            unbound = cast("Unbound", predicate)
+            predicate = unbound.bind_to(self, semantics)
         query = replace(self._query, predicate=predicate, semantics=semantics)
-        if predicate is not None:
+        if query.predicate is not None:
             self._planner.check(query, ())
         self._query, self._filter = query, unbound
 

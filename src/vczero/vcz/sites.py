@@ -5,8 +5,8 @@ Each test is a predicate, `AllOf` is several at once. The rules are those of bcf
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -15,8 +15,9 @@ import numpy.typing as npt
 from vczero.errors import OptionError
 from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.strings import Strings
+from vczero.vcz.assembly import take_places
 from vczero.vcz.derived import allele_counts
-from vczero.vcz.schema import Batch, Column, Metadata, Predicate
+from vczero.vcz.schema import Batch, Column, Metadata, Passed, Predicate, by_call
 
 __all__ = [
     "AllOf",
@@ -26,11 +27,13 @@ __all__ = [
     "FilterNames",
     "GenotypeState",
     "Known",
+    "OfSamples",
+    "Private",
     "Types",
-    "all_of",
     "stored_counts",
 ]
 
+Int64s: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Counted: TypeAlias = Literal["nref", "alt1", "minor", "major", "nonmajor"]
 State: TypeAlias = Literal["hom", "het", "miss", "called", "phased"]
@@ -43,22 +46,38 @@ _REF_BIT: Final = 1 << 7
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Sites that pass every one of the tests."""
+    """Sites that pass every one of the tests.
+
+    Attributes:
+        tests: in the order in which they are made.
+        sees_selected: whether all of them are content to see the samples selected.
+    """
 
     tests: tuple[Predicate, ...]
+    sees_selected: bool = False
 
     @property
     def columns(self) -> frozenset[str]:
         """What all tests need."""
         return frozenset[str]().union(*(test.columns for test in self.tests))
 
-    def evaluate(self, batch: Batch) -> Mask:
-        """bool, (variants,)."""
+    def evaluate(self, batch: Batch) -> Mask | Passed:
+        """bool, (variants,); with samples where a test judges them."""
         passed = np.ones(batch.num_variants, np.bool_)
+        samples = None
         for test in self.tests:
             found: Any = test.evaluate(batch)
-            passed &= found if isinstance(found, np.ndarray) else found.sites
-        return passed
+            if isinstance(found, np.ndarray):
+                passed &= found
+                continue
+            passed &= found.sites
+            if found.samples is not None:
+                samples = found.samples if samples is None else samples & found.samples
+        return passed if samples is None else Passed(passed, samples)
+
+    def by_call(self) -> AllOf:
+        """The same with exclusions that drop samples one by one."""
+        return replace(self, tests=tuple(by_call(test) for test in self.tests))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +212,7 @@ class CountLimits:
 
     def evaluate(self, batch: Batch) -> Mask:
         """bool, (variants,)."""
-        counts = self._counts(batch)
+        counts = _counts(batch, stored=self.stored)
         total = counts.sum(axis=1)
         present = np.arange(counts.shape[1]) < _num_alleles(batch)[:, None]
         if self.counted == "nref":
@@ -209,22 +228,6 @@ class CountLimits:
             return np.asarray(value <= self.limit if self.largest else value >= self.limit)
         share, limit = value / np.maximum(total, 1), float(np.float32(self.limit))
         return np.asarray((share <= limit if self.largest else share >= limit) & (total > 0))
-
-    def _counts(self, batch: Batch) -> npt.NDArray[np.int64]:
-        """int64, (variants, alleles)."""
-        alleles = batch.columns["variant_allele"]
-        counts = allele_counts(batch.columns["call_genotype"], alleles)[:, 0, :-2].astype(np.int64)
-        if not self.stored:
-            return counts
-        alternate = np.asarray(batch.columns["variant_AC"], np.int64)
-        alternate = alternate.reshape(len(alternate), -1)[:, : counts.shape[1] - 1]
-        number = np.asarray(batch.columns["variant_AN"], np.int64)
-        expected = _num_alleles(batch) - 1
-        usable = (number >= 0) & ((alternate >= 0).sum(axis=1) == expected)
-        known = np.maximum(alternate, 0)
-        counts[usable, 1 : known.shape[1] + 1] = known[usable]
-        counts[usable, 0] = (number - known.sum(axis=1))[usable]
-        return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,14 +276,66 @@ class GenotypeState:
         return np.asarray((~different & ~absent).any(axis=1))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OfSamples:
+    """A test of genotypes that sees some of the samples.
+
+    Attributes:
+        test: reads no computed column.
+        places: int64, (samples,): where the samples are among those of the batch.
+    """
+
+    test: Predicate
+    places: Int64s
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The test's."""
+        return self.test.columns
+
+    def evaluate(self, batch: Batch) -> Mask | Passed:
+        """What the test makes of those samples."""
+        return self.test.evaluate(_of_samples(batch, self.places, self.columns))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Private:
+    """-x, -X: sites where some samples have ALT alleles and the others have none.
+
+    Attributes:
+        places: int64, (samples,): where the samples are among those of the batch.
+        exclude: the sites of which it is not so.
+        stored: whether stored AC and AN may tell what all samples have.
+    """
+
+    places: Int64s
+    exclude: bool
+    stored: bool
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Genotypes and alleles, and AC and AN if they may be used."""
+        wanted = {"call_genotype", "variant_allele"}
+        return frozenset(wanted | {"variant_AC", "variant_AN"} if self.stored else wanted)
+
+    def evaluate(self, batch: Batch) -> Mask:
+        """bool, (variants,)."""
+        total = _counts(batch, stored=self.stored)[:, 1:].sum(axis=1)
+        of_these = _counts(_of_samples(batch, self.places, self.columns), stored=False)[:, 1:].sum(axis=1)
+        found = np.asarray((of_these > 0) & (of_these == total), np.bool_)
+        return ~found if self.exclude else found
+
+
 def stored_counts(metadata: Metadata) -> bool:
     """Whether a store has AC and AN."""
     return metadata.has_field("variant_AC") and metadata.has_field("variant_AN")
 
 
-def all_of(tests: Sequence[Predicate]) -> Predicate | None:
-    """One predicate for several; None for none."""
-    return None if not tests else tests[0] if len(tests) == 1 else AllOf(tuple(tests))
+def _of_samples(batch: Batch, places: Int64s, names: Iterable[str]) -> Batch:
+    """The columns named, those of calls with some of the samples, in the order of `places`."""
+    columns = {name: batch.columns[name] for name in names}
+    calls = {name: take_places(columns[name], places) for name in columns if name.startswith("call_")}
+    return Batch(columns | calls, batch.variant_index)
 
 
 def _strings(column: Column) -> Strings:
@@ -292,3 +347,21 @@ def _num_alleles(batch: Batch) -> npt.NDArray[np.int64]:
     alleles = _strings(batch.columns["variant_allele"])
     lengths = np.diff(alleles.offsets).reshape(len(alleles), -1)
     return np.asarray((lengths > 0).sum(axis=1), np.int64)
+
+
+def _counts(batch: Batch, *, stored: bool) -> npt.NDArray[np.int64]:
+    """int64, (variants, alleles): as stored in AC and AN where a record has both and they may be used, else
+    counted."""
+    alleles = batch.columns["variant_allele"]
+    counts = allele_counts(batch.columns["call_genotype"], alleles)[:, 0, :-2].astype(np.int64)
+    if not stored:
+        return counts
+    alternate = np.asarray(batch.columns["variant_AC"], np.int64)
+    alternate = alternate.reshape(len(alternate), -1)[:, : counts.shape[1] - 1]
+    number = np.asarray(batch.columns["variant_AN"], np.int64)
+    expected = _num_alleles(batch) - 1
+    usable = (number >= 0) & ((alternate >= 0).sum(axis=1) == expected)
+    known = np.maximum(alternate, 0)
+    counts[usable, 1 : known.shape[1] + 1] = known[usable]
+    counts[usable, 0] = (number - known.sum(axis=1))[usable]
+    return counts
