@@ -25,7 +25,7 @@ ARROWS = {
     "_native": set[str](),
     "chunks": BASE,
     "vcz": BASE,
-    "formats": {"errors", "strings", "kernels", "vcz.schema"},
+    "formats": {"errors", "strings", "kernels", "vcz.schema", "vcz.predicates"},
     "cli": {"errors", "formats", "vcz", "chunks.stores"},
     "__main__": {"cli"},
 }

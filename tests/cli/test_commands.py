@@ -119,6 +119,10 @@ def test_unknown_tags(example_store: Path) -> None:
         (r"%POS\n%INFO/", 6),
         ("%CHROM %GT", 7),
         ("%DP %SAMPLE", 4),
+        ('[%N_PASS(GT="alt")]', 1),
+        ("%POS %N_PASS(QUAL>10)", 5),
+        ("%POS %N_PASS", 12),
+        ("%POS %N_PASS(GT", 12),
     ],
 )
 def test_bad_formats_are_shown_with_a_caret(text: str, place: int, example_store: Path) -> None:
@@ -139,6 +143,9 @@ def test_bad_formats_are_shown_with_a_caret(text: str, place: int, example_store
         ["view", "--nonsense", "x"],
         ["query", "x"],
         ["query", "-l", "-f", "%POS", "x"],
+        ["query", "-f", "%POS"],
+        ["query", "-f", "%POS", "-v", "nowhere"],
+        ["query", "-f", "%POS", "-v", "nowhere", "x"],
         ["index", "x"],
         ["index", "-n", "-s", "x"],
         ["view", "-h", "-H", "x"],
@@ -146,7 +153,6 @@ def test_bad_formats_are_shown_with_a_caret(text: str, place: int, example_store
         ["view", "--decode-threads", "0", "x"],
         ["view", "--readahead-buffer-size", "many", "x"],
         ["view", "--storage-option", "novalue", "x"],
-        ["view", "-O", "b9", "x"],
         ["view", "-m", "two", "x"],
         ["view", "-r", "1", "x", "2"],
     ],
@@ -349,6 +355,8 @@ def test_several_stores_one_after_the_other(example_store: Path, tmp_path: Path)
     query = ["query", "-H", "-f", r"%CHROM %POS\n"]
     both = output(*query, example_store, other).splitlines()
     assert both == output(*query, example_store).splitlines() + output(*query, other).splitlines()[1:]
+    (tmp_path / "list").write_text(f"{example_store}\n\n{other}\n")
+    assert output(*query, "-v", tmp_path / "list").splitlines() == both
 
 
 def test_explain(example_store: Path) -> None:

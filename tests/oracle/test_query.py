@@ -88,6 +88,33 @@ def test_the_line_of_names(query_format: str, example_store: Path, example_vcf: 
     assert ours == bcftools("query", "-H", "-f", query_format, example_vcf)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'GT="alt"',
+        "FMT/DP>100",
+        'QUAL>10 & GT="alt"',
+        'QUAL>10 | GT="alt"',
+        '( FMT/DP > 100 | FMT/GQ="." ) & AC>2',
+        'FMT/FT="PASS"',
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["-s", "NA00003,NA00001"], ["-e", "FMT/DP>250"], ["-i", 'GT="hom"']])
+def test_samples_that_pass(expression: str, more: list[str], example_store: Path, example_vcf: Path) -> None:
+    """%N_PASS() counts the selected samples; where it stands, -e drops samples, not sites."""
+    given = ["query", *more, "-f", rf"%POS %N_PASS({expression}) %MASK;\n"]
+    assert output(*given, example_store) == bcftools(*given, example_vcf)
+    given = ["query", "-H", "-f", rf"%POS %N_PASS({expression}) %MASK\n"]
+    assert output(*given, example_store).splitlines()[0] == bcftools(*given, example_vcf).splitlines()[0]
+
+
+@pytest.mark.parametrize("samples", ["NA00003,NA00001", "^NA00003,NA00001"])
+def test_names_of_a_subset(samples: str, example_store: Path, example_vcf: Path) -> None:
+    """`query -l -s`: in the store's order."""
+    given = ["query", "-l", "-s", samples]
+    assert output(*given, example_store) == bcftools(*given, example_vcf)
+
+
 def test_a_subset_of_samples_leaves_info_alone(example_store: Path, example_vcf: Path) -> None:
     """`query -s` prints the stored AC, as bcftools does, and the samples in the order asked for."""
     options = ["query", "-s", "NA00003,NA00001", "-f", r"%AC %AN %NS[ %SAMPLE=%GT]\n"]

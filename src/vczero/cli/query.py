@@ -20,9 +20,10 @@ __all__ = ["query"]
 
 
 @click.command()
-@click.argument("paths", metavar="STORE...", nargs=-1, required=True)
+@click.argument("paths", metavar="STORE...", nargs=-1)
 @output_option
 @click.option("-f", "--format", "query_format", metavar="FORMAT", help=r"Such as '%CHROM\t%POS[\t%GT]\n'.")
+@click.option("-v", "--vcf-list", metavar="FILE", help="The stores that FILE names, one on a line.")
 @click.option("-l", "--list-samples", is_flag=True, help="Print the samples' names.")
 @click.option("-H", "--print-header", is_flag=True, help="A first line with the columns' names.")
 @click.option("-u", "--allow-undef-tags", is_flag=True, help='Print "." for tags that the store lacks.')
@@ -34,6 +35,7 @@ def query(
     paths: tuple[str, ...],
     output: str | None,
     query_format: str | None,
+    vcf_list: str | None,
     list_samples: bool,
     print_header: bool,
     allow_undef_tags: bool,
@@ -48,13 +50,16 @@ def query(
     """
     if list_samples == (query_format is not None):
         raise OptionError("query needs either --format or --list-samples")
+    if bool(paths) == (vcf_list is not None):
+        raise OptionError("name the stores, or a file that lists them with --vcf-list")
     from vczero.formats.text import QueryEncoder
 
     with open_output(output) as sink:
-        for number, path in enumerate(paths):
+        for number, path in enumerate(paths or listed(vcf_list)):
             with opened(path, dict(reading)) as reader:
                 if query_format is None:
-                    put_lines(sink, (str(name) for name in reader.sample_ids))
+                    # In the store's order, whatever the order asked for (bcftools 1.16 observed).
+                    put_lines(sink, (reader.sample_names[place] for place in sorted(reader.sample_indexes)))
                     continue
                 encoder = QueryEncoder(
                     reader,
@@ -64,3 +69,17 @@ def query(
                     print_header=print_header and number == 0,
                 )
                 run(reader, encoder, sink, explain=explain, exclude_calls=encoder.prints_calls)
+
+
+def listed(path: str | None) -> list[str]:
+    """The lines of a file that names stores.
+
+    Raises:
+        OptionError: it cannot be read.
+    """
+    assert path is not None
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [name for line in file if (name := line.strip())]
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"--vcf-list: cannot read {path}: {error}") from error

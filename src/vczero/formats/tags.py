@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+
 from vczero.errors import ExpressionError, FieldNotFoundError
 from vczero.formats import columns, vcf
 from vczero.formats.queryformat import Part, Tag, Text
@@ -83,6 +85,9 @@ class Resolver:
         """A part within brackets."""
         if isinstance(part, Text):
             return literal(part.text)
+        if part.argument is not None:
+            message = f"query format: %{part.name}() counts samples: write it outside of brackets"
+            raise ExpressionError(message, text=self.query_format, position=part.position)
         if part.name == "SAMPLE" and not part.category:
             piece = text.Values(self.samples, rows=False, samples=True)
             return Slot(frozenset(), lambda _: piece)
@@ -119,7 +124,25 @@ class Resolver:
             return self._slot({"variant_filter"}, lambda batch: columns.filter_piece(batch, filters))
         if tag.name in ("INFO", "FORMAT", "LINE"):
             return self._whole(tag.name)
-        return None
+        if tag.name == "MASK":
+            return literal("")  # stores are read one by one: there is never another to compare with
+        return self._passes(tag) if tag.argument is not None else None
+
+    def _passes(self, tag: Tag) -> Slot:
+        """`%N_PASS(EXPR)`: how many of the selected samples pass."""
+        from vczero.vcz.predicates import Filter
+
+        bound = Filter(tag.argument).bind(self.metadata)
+        if not bound.condition.per_sample:
+            message = f"query format: %N_PASS needs a test of a FORMAT tag, not {tag.argument}"
+            raise ExpressionError(message, text=self.query_format, position=tag.position)
+
+        def make(batch: Batch) -> text.Piece:
+            samples = bound.evaluate(batch).samples
+            assert samples is not None
+            return text.Values(samples.sum(axis=1, dtype=np.int64))
+
+        return Slot(bound.columns, make)
 
     def _slot(self, wanted: frozenset[str] | set[str], make: Callable[[Batch], text.Piece]) -> Slot:
         return Slot(frozenset(name for name in wanted if self.metadata.has_field(name)), make)

@@ -44,7 +44,9 @@ class QueryEncoder:
             self._slots.append(literal("\n"))
         self._header = _header(parts, resolver) if print_header else ""
         self._has_calls = any(
-            metadata.get_field_info(name).has_samples_axis for slot in self._slots for name in slot.columns
+            metadata.has_field(name) and metadata.get_field_info(name).has_samples_axis
+            for slot in self._slots
+            for name in slot.columns
         )
         self._num_samples = len(resolver.samples) if any(slot.loops for slot in self._slots) else 0
 
@@ -97,5 +99,5 @@ def _named(part: queryformat.Text | queryformat.Tag, numbers: Iterator[int], sam
         return part.text
     if part.name == "SAMPLE":
         return f"[{next(numbers)}]SAMPLE"
-    name = "GT" if part.name in ("TGT", "IUPACGT") else part.name
+    name = part.argument or ("GT" if part.name in ("TGT", "IUPACGT") else part.name)
     return f"[{next(numbers)}]{sample}{name}"
