@@ -26,7 +26,7 @@ ARROWS = {
     "chunks": BASE,
     "vcz": BASE,
     "formats": {"errors", "strings", "kernels", "vcz.schema", "vcz.predicates"},
-    "cli": {"errors", "formats", "vcz", "chunks.stores"},
+    "cli": {"errors", "formats", "vcz", "chunks.stores", "chunks.secrets"},
     "__main__": {"cli"},
 }
 CROSSING = {

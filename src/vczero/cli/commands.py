@@ -15,6 +15,7 @@ from importlib import import_module
 import click
 
 import vczero
+from vczero.cli.logs import log_error
 from vczero.errors import ExpressionError, OptionError, VczeroError
 from vczero.formats.output import ClosedPipeError
 
@@ -84,7 +85,11 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         # What `cli.main` does beyond these lines is to report errors and interrupts in a way of its own.
         given = sys.argv[1:] if arguments is None else list(arguments)
         with cli.make_context("vczero", given) as context:
-            cli.invoke(context)
+            try:
+                cli.invoke(context)
+            except VczeroError as error:
+                log_error(context, error)
+                raise
         sys.stdout.flush()
         return 0
     except click.exceptions.Exit as ended:

@@ -190,12 +190,27 @@ def _file(name: str | None) -> tuple[bool, Path | None]:
     return name.startswith("^"), Path(name.removeprefix("^"))
 
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def _setting(name: str, **options: Any) -> Callable[[F], F]:
+    """An option that no command sees: its value is in the context, for `vczero.cli.logs` and `progress`."""
+
+    def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        context.meta[f"vczero.{parameter.name}"] = value
+
+    return click.option(name, expose_value=False, callback=keep, **options)
+
+
 READING = ("io_concurrency", "decode_threads", "readahead_bytes", "backend_storage", "storage_options")
 
 
 def reading_options(function: F) -> F:
     """How stores are read."""
     decorators = [
+        _setting("--progress/--no-progress", default=None, help="Say how far it has come."),
+        _setting("--log-level", type=click.Choice(LOG_LEVELS), help="Log this, and what is worse."),
+        _setting("--log-file", metavar="FILE", help="Log to FILE [default: standard error]."),
         click.option(
             "--io-concurrency",
             type=click.IntRange(min=1),

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+import click
+
+from vczero.cli.logs import set_up
 from vczero.cli.options import READING, select
 from vczero.cli.sites import FILTERS, set_filter
 
@@ -22,6 +25,8 @@ def opened(
 ) -> Iterator[VczReader]:
     """The store at `path`, with the selection that the options make, closed at the end."""
     from vczero.vcz.opening import open_vcz
+
+    set_up(click.get_current_context())
 
     options = {name: reading.pop(name) for name in READING if reading[name] is not None}
     options["storage_options"] = dict(options["storage_options"])
@@ -47,15 +52,22 @@ def run(
 
     `exclude_calls`: see `VczReader.map_chunks`.
     """
+    from vczero.cli.progress import shown
     from vczero.formats.encoder import write
-    from vczero.formats.writing import write_records
 
+    names = sorted(encoder.columns)
     if explain:
-        put_lines(sink, [str(reader.explain(sorted(encoder.columns)))])
+        put_lines(sink, [str(reader.explain(names))])
     elif not records:
         write(encoder, (), sink)
     else:
-        write_records(reader, encoder, sink, exclude_calls=exclude_calls)
+        with (
+            reader.map_chunks(
+                encoder.encode, names, force_recompute=encoder.recomputed, exclude_calls=exclude_calls
+            ) as encoded,
+            shown(reader, names, encoded),
+        ):
+            write(encoder, encoded, sink)
 
 
 def put_lines(sink: Sink, lines: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import vczero
+from vczero.cli.logs import shown_command
 from vczero.cli.options import (
     OutputType,
     explain_option,
@@ -98,11 +99,10 @@ def compressed(encoder: Encoder, output_type: tuple[str, int | None], level: int
 
 
 def _version_lines() -> list[str]:
-    """Header lines that say what made the output, as bcftools does."""
-    import shlex
+    """Header lines that say what made the output, as bcftools does; secrets hidden."""
     import time
 
-    command = shlex.join(sys.argv[1:])
+    command = shown_command(sys.argv[1:])
     return [
         f"vczero_viewVersion={vczero.__version__}",
         f"vczero_viewCommand={command}; Date={time.strftime('%a %b %d %H:%M:%S %Y')}",

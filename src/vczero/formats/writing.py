@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from vczero.formats.encoder import Encoder, Sink, write
 from vczero.vcz.schema import Batch, Metadata
 
-__all__ = ["Source", "write_query", "write_records", "write_vcf"]
+__all__ = ["Source", "write_query", "write_vcf"]
 
 
 class Source(Metadata, Protocol):
@@ -61,7 +61,7 @@ def write_vcf(
         from vczero.formats.bgzf import BgzfEncoder
 
         encoder = BgzfEncoder(encoder, level=bgzf_level)
-    return write_records(reader, encoder, output)
+    return _write(reader, encoder, output)
 
 
 def write_query(
@@ -97,15 +97,10 @@ def write_query(
         add_newline=add_newline,
         print_header=print_header,
     )
-    return write_records(reader, encoder, output, exclude_calls=encoder.prints_calls)
+    return _write(reader, encoder, output, exclude_calls=encoder.prints_calls)
 
 
-def write_records(reader: Source, encoder: Encoder, output: Sink, *, exclude_calls: bool = False) -> int:
-    """Write what an encoder makes of the records that a reader selects, and return the number of bytes.
-
-    Raises:
-        As `write_vcf`.
-    """
+def _write(reader: Source, encoder: Encoder, output: Sink, *, exclude_calls: bool = False) -> int:
     names, again = sorted(encoder.columns), encoder.recomputed
     with reader.map_chunks(
         encoder.encode, names, force_recompute=again, exclude_calls=exclude_calls
