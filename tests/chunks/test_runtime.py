@@ -186,6 +186,26 @@ def test_steps_without_result_are_skipped_and_counted(runtime, kind):
 # Order and concurrency
 
 
+def test_requests_go_out_before_there_is_room_for_what_they_will_become():
+    """Steps are fetched ahead of their turn to be decoded, by what is stored of them; they are in order."""
+    store, reader = column(AsyncScriptedStore)
+    first = store.hold("a/0")
+    last = watched(store, "a/9")
+    with (
+        Runtime(decode_threads=1, readahead_bytes=400) as runtime,
+        runtime.run(plan_rows([reader], 10), Columns()) as stream,
+    ):
+        results = []
+        consumer = threading.Thread(target=lambda: results.extend(stream))
+        consumer.start()
+        last.wait_for_arrivals()
+        assert reader.decoded.count(((9,), None)) == 0, "eight steps of 40 bytes may be decoded"
+        first.open()
+        consumer.join(PATIENCE_SECONDS)
+        assert stream.statistics().max_in_flight == 10
+    np.testing.assert_array_equal(whole(results, "a"), reader.values())
+
+
 @BOTH_STORES
 def test_results_keep_the_order_of_the_steps_however_they_come(kind):
     store, reader = column(kind)

@@ -33,6 +33,10 @@ class Encoded:
     rows: object
     data: bytes | None
 
+    @property
+    def nbytes(self) -> int:
+        return len(self.data or b"")
+
 
 class ToyReader:
     """An int32 array in chunks, under `name/coords`; `shard` puts that many chunks into one object."""
@@ -47,7 +51,7 @@ class ToyReader:
             dtype=np.dtype(dtype),
             shard=None if shard is None else SimpleNamespace(chunks=shard),
         )
-        self.store = store
+        self.store = SimpleNamespace(synchronous=True) if store is None else store
         self.offset = offset
         self.shard = shard
         self.before_decode: Callable[[tuple[int, ...]], None] = lambda coords: None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -65,3 +65,9 @@ class Unit:
         return any(
             group.encoded is None and not group.reads[0].reader.store.synchronous for group in self.groups
         )
+
+    def stored(self) -> Iterator[tuple[Read, int]]:
+        """Its reads, once fetched, with their bytes as stored."""
+        for group in self.groups:
+            for read, encoded in zip(group.reads, group.encoded or (), strict=True):
+                yield read, encoded.nbytes

@@ -73,6 +73,7 @@ class Run(Generic[T]):
         self._flights: dict[int, Flight] = {}
         self._shared: dict[Chunk, SharedChunk] = {}
         self._jobs: list[tuple[int, int, Unit]] = []
+        self._parked: list[tuple[int, int, Unit]] = []  # fetched, and not to be decoded yet
         self._pushed = 0
         self._tally = Tally()
         self._is_over = False
@@ -283,7 +284,11 @@ class Run(Generic[T]):
 
         try:
             await fetch_all(unit.groups, unit.tally, self._engine.portal.semaphore)
-            self._dispatch([unit])
+            with self._lock:
+                for read, nbytes in unit.stored():
+                    self._window.fetched(unit.seq, read, nbytes)
+                units = self._advance()
+            self._dispatch([unit, *units])
         except CancelledError:
             if not self._is_over:
                 name = unit.groups[0].reads[0].reader.store.name
@@ -303,6 +308,8 @@ class Run(Generic[T]):
             return []
         try:
             units = [unit for start in self._window.advance() for unit in self._units_of(start)]
+            while self._parked and self._parked[0][0] < self._window.decodable:
+                units.append(heappop(self._parked)[2])
         except BaseException as error:
             # No step is at fault that could be failed for it, and the consumer must not wait for ever.
             self._fail_from(min(self._flights, default=self._outbox.turn), error)
@@ -314,6 +321,7 @@ class Run(Generic[T]):
     def _fail_from(self, first: int, error: BaseException) -> None:
         self._drop(self._window.failed(first))
         self._flights = {seq: flight for seq, flight in self._flights.items() if seq < first}
+        self._parked = sorted(job for job in self._parked if job[0] < first)
         self._outbox.fail(first, error)
 
     def _units_of(self, start: Start) -> list[Unit]:
@@ -355,12 +363,15 @@ class Run(Generic[T]):
         remote = [unit for unit in units if unit.is_remote]
         local = [unit for unit in units if not unit.is_remote] if remote else units
         if local:
+            ready = 0
             with self._lock:
-                if not self._is_over:
-                    for unit in local:
-                        heappush(self._jobs, (unit.seq, self._pushed, unit))
-                        self._pushed += 1
-            for _ in local:
+                decodable = self._window.decodable
+                for unit in local if not self._is_over else ():
+                    is_ready = unit.flight is None or unit.seq < decodable
+                    heappush(self._jobs if is_ready else self._parked, (unit.seq, self._pushed, unit))
+                    self._pushed += 1
+                    ready += is_ready
+            for _ in range(ready):
                 self._engine.workers.submit(self._work_one)
         if remote:
             try:
@@ -381,6 +392,7 @@ class Run(Generic[T]):
                     self._flights.clear()
                     self._shared.clear()
                     self._jobs.clear()
+                    self._parked.clear()
                     self._outbox.clear(self._parting)
                     self._engine.portal.post_if_running(self._cancel_tasks)
             finally:

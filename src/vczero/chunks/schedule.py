@@ -10,14 +10,16 @@ The rules:
 - Steps are let in in their order. The head (the oldest step that the consumer has not let go) is always let
   in, whatever it costs; any other step, or second phase of a step, only if its bytes fit. So a budget of 0
   means one step at a time, and nothing can hold the budget for ever.
+- From an asynchronous store, steps whose decoded bytes do not fit yet are fetched ahead if what is stored of
+  them fits, and decoded when their turn comes: compressed chunks are small, and every request that is not
+  under way in time costs a round trip. A part of the budget is kept for that. How much is stored is estimated
+  from what was fetched; before that, it is believed to be as much as is decoded.
 - A second phase that does not fit holds back the steps behind it: otherwise their predicate's columns would
   eat the budget, and second phases would run one at a time.
 - A chunk that several steps in the window use (or the one step that was pulled ahead) is read once, whole,
   counted once, and dropped after its last use. A chunk that one step alone uses is read as that step asks,
   perhaps in part.
-- The bytes of variable-length text are not in the plan. They are estimated from what was seen: the estimate
-  rises at once and falls slowly, and while few chunks have been seen a fraction of the budget is set aside
-  for each.
+- The bytes of variable-length text are not in the plan. They are estimated from what was seen (`sizes`).
 - Work is linear in the number of reads, and only the steps in the window are in memory.
 """
 
@@ -28,17 +30,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import chain
-from typing import TYPE_CHECKING
 
+from vczero.chunks.sizes import StoredSizes, TextSizes
 from vczero.chunks.steps import Chunk, Decoded, Read, Rows, Step, StepWork
-
-if TYPE_CHECKING:
-    from vczero.chunks.blocks import BlockReader
 
 __all__ = ["Chunk", "Decoded", "Read", "Rows", "Start", "Step", "StepWork", "Window", "WindowStatistics"]
 
-# Of the budget, what a text chunk is believed to need while none of its array has been seen.
-_UNSEEN_TEXT_FRACTION = 8
+# Of the budget, what is kept for fetching ahead from an asynchronous store.
+_AHEAD_FRACTION = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,32 +81,20 @@ class WindowStatistics:
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """A step, once pulled; `chunks` are those that it may still need, `text` what was estimated."""
+    """A step, once pulled.
+
+    Attributes:
+        chunks: those that it may still need.
+        charge: what of the budget it holds.
+        text: the estimates in it for text reads.
+        ahead: while it is only fetched, the estimates in it for what is stored of its reads.
+    """
 
     step: Step
     chunks: list[Chunk]
     charge: int = 0
     text: dict[Read, int] = field(default_factory=dict)
-
-
-class _TextSizes:
-    """Bytes per row of text arrays, learnt from the chunks that have been decoded."""
-
-    def __init__(self, budget_bytes: int) -> None:
-        self._unseen_bytes = budget_bytes // _UNSEEN_TEXT_FRACTION
-        self._seen: dict[BlockReader, tuple[int, float]] = {}
-
-    def bytes_of(self, read: Read) -> int:
-        if not read.is_text:
-            return read.nbytes
-        count, per_row = self._seen.get(read.reader, (0, 0.0))
-        estimate = int(read.shape[0] * per_row) if count else read.nbytes
-        return max(estimate, self._unseen_bytes // (1 + count))
-
-    def learn(self, read: Read, nbytes: int) -> None:
-        count, old = self._seen.get(read.reader, (0, 0.0))
-        new = nbytes / max(1, read.shape[0])
-        self._seen[read.reader] = count + 1, max(new, old + (new - old) / 4)
+    ahead: dict[Read, int] = field(default_factory=dict)
 
 
 class Window:
@@ -132,9 +119,11 @@ class Window:
         self._waiting: list[tuple[int, Sequence[Read]]] = []
         self._interest: dict[Chunk, int] = {}
         self._shared: dict[Chunk, int] = {}
-        self._text = _TextSizes(budget_bytes)
-        self._charged = self._max_charged = 0
+        self._text = TextSizes(budget_bytes)
+        self._stored = StoredSizes(budget_bytes)
+        self._charged = self._max_charged = self._ahead = 0
         self._started = self._finished = self._max_in_flight = 0
+        self._decodable = 0
         self.plan_error: BaseException | None = None
 
     # What the driver asks
@@ -144,17 +133,21 @@ class Window:
         starts: list[Start] = []
         while self._waiting:
             seq, reads = self._waiting[0]
-            start = self._admit(seq, self._flights[seq], reads)
-            if start is None:
+            start = self._start_of(seq, self._flights[seq], reads)
+            if not self._admit(start, self._flights[seq]):
                 return starts
             heappop(self._waiting)
             starts.append(start)
+        while (waiting := self._flights.get(self._decodable)) is not None and self._promote(waiting):
+            self._decodable += 1
         if len(self._flights) <= self._refill_at:
             self._is_refilling = True
         while self._is_refilling and self._pull():
             flight = self._upcoming[0]
-            start = self._admit(self._started, flight, flight.step.first)
-            if start is None:
+            start = self._start_of(self._started, flight, flight.step.first)
+            if self._decodable == self._started and self._admit(start, flight):
+                self._decodable += 1
+            elif not self._admit_ahead(start, flight):
                 break
             self._flights[self._started] = self._upcoming.popleft()
             self._started += 1
@@ -162,6 +155,11 @@ class Window:
             starts.append(start)
         self._max_in_flight = max(self._max_in_flight, len(self._flights))
         return starts
+
+    @property
+    def decodable(self) -> int:
+        """How many steps may be decoded: those with smaller numbers. Others are only fetched, as yet."""
+        return self._decodable
 
     @property
     def is_exhausted(self) -> bool:
@@ -181,6 +179,15 @@ class Window:
         )
 
     # What the driver tells
+
+    def fetched(self, seq: int, read: Read, nbytes: int) -> None:
+        """A read from an asynchronous store is there and has `nbytes` as stored."""
+        self._stored.learn(read, nbytes)
+        flight = self._flights.get(seq)
+        if flight is not None and read in flight.ahead:
+            change = nbytes - flight.ahead[read]
+            flight.ahead[read] = nbytes
+            self._charge_ahead(flight, change)
 
     def sized(self, seq: int | None, read: Read, nbytes: int) -> None:
         """A text read turned out to have `nbytes`; `seq` is None for one of `Start.loads`."""
@@ -251,6 +258,7 @@ class Window:
         for later in [number for number in self._flights if number >= seq]:
             flight = self._flights.pop(later)
             dropped += self._lose_interest(flight.chunks)
+            self._charge_ahead(flight, -sum(flight.ahead.values()))
             self._charge(-flight.charge)
         self._waiting = sorted(entry for entry in self._waiting if entry[0] < seq)
         return dropped
@@ -274,12 +282,11 @@ class Window:
                 self._upcoming.append(_Flight(step, chunks))
         return bool(self._upcoming)
 
-    def _admit(self, seq: int, flight: _Flight, reads: Sequence[Read]) -> Start | None:
-        """What is to be read, now counted against the budget; None if it does not fit."""
+    def _start_of(self, seq: int, flight: _Flight, reads: Sequence[Read]) -> Start:
+        """The reads by how they are to be read."""
         own: list[Read] = []
         shared: list[Read] = []
         loads: dict[Chunk, Read] = {}
-        sizes = [self._text.bytes_of(read) for read in reads]
         for read in reads:
             chunk = read.chunk
             if self._interest[chunk] == 1 and chunk not in self._shared:
@@ -288,17 +295,63 @@ class Window:
             shared.append(read)
             if chunk not in self._shared and chunk not in loads:
                 loads[chunk] = read if read.rows is None else Read(read.reader, read.coords)
-        load_sizes = {chunk: self._text.bytes_of(read) for chunk, read in loads.items()}
+        return Start(seq, flight.step, own, shared, list(loads.values()))
+
+    def _admit(self, start: Start, flight: _Flight) -> bool:
+        """Whether the phase may be fetched and decoded; then it is counted against the budget."""
+        loads = {read.chunk: self._text.bytes_of(read) for read in start.loads}
+        if not self._charge_decoded(start.seq, flight, [*start.own, *start.shared], sum(loads.values())):
+            return False
+        self._shared.update(loads)
+        return True
+
+    def _admit_ahead(self, start: Start, flight: _Flight) -> bool:
+        """Whether the phase may be fetched; then what is stored of it is counted.
+
+        Shared chunks are decoded at once, since a step before this one may be waiting for them.
+        """
+        reads = [*start.own, *start.shared]
+        if not reads or any(read.reader.store.synchronous for read in reads):
+            return False
+        ahead = {read: self._stored.bytes_of(read) for read in start.own}
+        loads = {read.chunk: self._text.bytes_of(read) for read in start.loads}
+        if self._charged + sum(ahead.values()) + sum(loads.values()) > self._budget:
+            return False
+        flight.ahead = ahead
+        self._charge_ahead(flight, sum(ahead.values()))
+        self._shared.update(loads)
+        self._charge(sum(loads.values()))
+        return True
+
+    def _promote(self, flight: _Flight) -> bool:
+        """Whether a step that was fetched ahead may be decoded; then that is counted instead."""
+        ahead = sum(flight.ahead.values())
+        self._charge_ahead(flight, -ahead)
+        if not self._charge_decoded(self._decodable, flight, flight.step.first, 0):
+            self._charge_ahead(flight, ahead)
+            return False
+        flight.ahead = {}
+        return True
+
+    def _charge_decoded(self, seq: int, flight: _Flight, reads: Sequence[Read], load_bytes: int) -> bool:
+        """Whether the decoded bytes of reads, and of loads, are within the budget; then they count."""
+        sizes = [self._text.bytes_of(read) for read in reads]
         cost = sum(sizes)
-        total = cost + sum(load_sizes.values())
         is_head = not self._flights or next(iter(self._flights)) == seq
-        if not is_head and self._charged + total > self._budget:
-            return None
+        if not is_head:
+            is_remote = bool(reads) and not reads[0].reader.store.synchronous
+            kept = max(0, self._budget // _AHEAD_FRACTION - self._ahead) if is_remote else 0
+            if self._charged + cost + load_bytes + kept > self._budget:
+                return False
         flight.charge += cost
         flight.text.update((read, size) for read, size in zip(reads, sizes, strict=True) if read.is_text)
-        self._shared.update(load_sizes)
-        self._charge(total)
-        return Start(seq, flight.step, own, shared, list(loads.values()))
+        self._charge(cost + load_bytes)
+        return True
+
+    def _charge_ahead(self, flight: _Flight, change: int) -> None:
+        flight.charge += change
+        self._ahead += change
+        self._charge(change)
 
     def _charge(self, change: int) -> None:
         self._charged += change
