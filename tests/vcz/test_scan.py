@@ -378,3 +378,55 @@ def test_a_filter_follows_a_later_selection_of_samples(store):
         reader.set_sample_indexes([7, 2])
         numbers = [n for b in reader.variant_chunks(["variant_id"]) for n in b.variant_index.tolist()]
     assert numbers == np.flatnonzero((depth[:, [7, 2]] > 90).any(axis=1)).tolist()
+
+
+@pytest.fixture(scope="module")
+def large_store(tmp_path_factory):
+    """Chunks of 25 variants, those of one array of 12.5 MB in many Blosc blocks."""
+    columns = example_columns(60, 5)
+    columns["variant_DP"] = Column(columns["variant_DP"], chunks=(60,))
+    wide = np.random.default_rng(1).integers(0, 4, (60, 5, 100_000), dtype=np.int8)
+    columns["call_wide"] = Column(wide, dims=("variants", "samples", "wide"))
+    path = tmp_path_factory.mktemp("large") / "a.vcz"
+    return build_vcz(path, columns, zarr_format=2, chunks={"variants": 25, "samples": 3})
+
+
+@pytest.mark.parametrize("numbers", [None, [3, 4, 12, 13, 24, 25, 26, 50, 59]])
+@pytest.mark.parametrize(("nbytes", "rows"), [(2_500_000, 5), (6_500_000, 13), (48_000_000, 25)])
+def test_large_chunks_are_read_in_pieces(large_store, nbytes, rows, numbers):
+    """The same rows in order, whether or not pieces end where chunks do, or a predicate leaves some."""
+    fields = ["variant_index", *FIELDS, "call_wide"]
+    predicate = None if numbers is None else passing(numbers)
+    with vczero.open(large_store, variant_filter=predicate) as reader:
+        expected = list(reader.variant_chunks(fields))
+        found = list(reader.map_chunks(lambda batch: batch, fields, batch_bytes=nbytes))
+    for name in fields:
+        joined = [np.concatenate([batch[name] for batch in batches]) for batches in (found, expected)]
+        assert np.array_equal(*joined, equal_nan=joined[0].dtype.kind == "f"), name
+    assert all(len({int(number) // rows for number in batch.variant_index}) == 1 for batch in found)
+
+
+def test_a_piece_that_two_steps_want_serves_both(large_store):
+    """Regions name the contigs in another order; a piece lies across the border of two."""
+    fields = ["variant_contig", "call_wide"]
+    with vczero.open(large_store) as reader:
+        names = reader.contig_ids
+        order = names[::-1]
+        expected = list(reader.variant_chunks(fields))
+        reader.select(regions=list(order))
+        found = list(reader.map_chunks(lambda batch: batch, fields, batch_bytes=4_000_000))
+    contig, wide = (np.concatenate([batch[name] for batch in expected]) for name in fields)
+    wanted = np.concatenate([np.flatnonzero(contig == names.tolist().index(name)) for name in order])
+    assert wanted.tolist() != sorted(wanted.tolist())
+    assert np.array_equal(np.concatenate([batch["call_wide"] for batch in found]), wide[wanted])
+
+
+def test_small_chunks_are_joined(store):
+    """Many chunks in one batch where they are small: one job, not many."""
+    with vczero.open(store) as reader:
+        expected = list(reader.variant_chunks(FIELDS))
+        found = list(reader.map_chunks(lambda batch: batch, FIELDS, batch_bytes=1_000_000))
+    assert len(expected) > len(found) == 1
+    for name in FIELDS:
+        column = np.concatenate([batch[name] for batch in expected])
+        assert np.array_equal(found[0][name], column, equal_nan=column.dtype.kind == "f"), name

@@ -198,6 +198,13 @@ class BlockReader:
             return decoded
         return decoded.to_bytes() if self.meta.dtype.kind == "O" else decoded.to_numpy()
 
+    def reads_in_part(self, rows: int) -> bool:
+        """Whether to read so many rows of a chunk costs about their share of reading it whole."""
+        width = self._decoder.blosc_row_bytes
+        if width is None or not self.store.synchronous:
+            return False
+        return wants_part(width * rows, width * self.meta.chunk_shape[0], synchronous=True)
+
     def _checked(self, coords: Sequence[int]) -> tuple[int, ...]:
         grid = self.cdata_shape
         coords = tuple(coords)

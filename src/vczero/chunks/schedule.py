@@ -213,7 +213,7 @@ class Window:
         chunks = [read.chunk for read in reads]
         strangers = set(chunks).difference(read.chunk for read in flight.step.rest)
         if strangers:
-            reader, coords = strangers.pop()
+            reader, coords, _ = strangers.pop()
             raise ValueError(f"array {reader.meta.name}: chunk {coords} is not in the rest of the step")
         for chunk in chunks:
             self._interest[chunk] += 1
@@ -294,7 +294,7 @@ class Window:
                 continue
             shared.append(read)
             if chunk not in self._shared and chunk not in loads:
-                loads[chunk] = read if read.rows is None else Read(read.reader, read.coords)
+                loads[chunk] = read if read.rows is None else Read(read.reader, read.coords, piece=read.piece)
         return Start(seq, flight.step, own, shared, list(loads.values()))
 
     def _admit(self, start: Start, flight: _Flight) -> bool:

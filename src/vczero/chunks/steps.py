@@ -20,7 +20,7 @@ __all__ = ["Chunk", "Decoded", "Read", "Rows", "Step", "StepWork"]
 T = TypeVar("T")
 
 Rows: TypeAlias = slice | tuple[slice, ...] | None
-Chunk: TypeAlias = tuple["BlockReader", tuple[int, ...]]
+Chunk: TypeAlias = tuple["BlockReader", tuple[int, ...], int]
 Decoded: TypeAlias = "Mapping[Read, npt.NDArray[Any] | Strings]"
 
 
@@ -30,14 +30,16 @@ class Read:
 
     Reads are compared by identity: the object in the step is the key in `StepWork.destination` and in
     `decoded`. Each read asks for just the rows that its step wants; when a neighbouring step wants rows of
-    the same chunk, the runtime reads the chunk once, whole, and gives each step its rows.
+    the same chunk, the runtime reads the chunk once, whole, and gives each step its rows; unless the reads
+    are of different pieces of it.
 
     Attributes:
         reader: the array.
         coords: the chunk, an inner chunk if the array is sharded.
         rows: a slice with step 1 along axis 0, relative to the chunk, or several, ascending and disjoint;
             `None` for all rows.
-        chunk: what the read is of; equal for two reads of one chunk.
+        piece: of a chunk that is read in pieces, the number of the one that the rows are of; else -1.
+        chunk: what the read is of; equal for two reads of one chunk, or of one piece.
         shape: of what the read gives, clamped at the array's edge.
         nbytes: decoded; for variable-length text a guess, a few bytes per value.
         is_text: whether the dtype does not tell the size: variable-length text or bytes.
@@ -46,6 +48,7 @@ class Read:
     reader: BlockReader
     coords: tuple[int, ...]
     rows: Rows = None
+    piece: int = -1
     chunk: Chunk = field(init=False)
     shape: tuple[int, ...] = field(init=False)
     nbytes: int = field(init=False)
@@ -59,7 +62,7 @@ class Read:
             shape = (sum(run.stop - run.start for run in runs), *shape[1:])
         dtype = reader.meta.dtype
         put = object.__setattr__
-        put(self, "chunk", (reader, self.coords))
+        put(self, "chunk", (reader, self.coords, self.piece))
         put(self, "shape", shape)
         put(self, "nbytes", prod(shape) * dtype.itemsize)
         put(self, "is_text", dtype.kind in "TO")

@@ -13,10 +13,24 @@ from typing import Protocol, TypeAlias
 from vczero.kernels.text import Block, empty_pool
 from vczero.vcz.schema import Batch
 
-__all__ = ["Buffer", "Encoded", "Encoder", "Sink", "Together", "write", "write_all", "write_together"]
+__all__ = [
+    "BATCH_BYTES",
+    "Buffer",
+    "Encoded",
+    "Encoder",
+    "Sink",
+    "Together",
+    "write",
+    "write_all",
+    "write_together",
+]
 
 Buffer: TypeAlias = bytes | memoryview | Block
 """Bytes; a memoryview is one of single bytes, contiguous."""
+
+# How large the batches should be that are encoded: small enough that memory is bounded and all workers have
+# some, large enough that reading chunks in pieces costs little.
+BATCH_BYTES = 48 * 2**20
 
 
 class Sink(Protocol):

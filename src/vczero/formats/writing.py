@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from vczero.formats.encoder import Encoder, Sink, write
+from vczero.formats.encoder import BATCH_BYTES, Encoder, Sink, write
 from vczero.vcz.schema import Batch, Metadata
 
 __all__ = ["Source", "write_query", "write_vcf"]
@@ -22,6 +22,7 @@ class Source(Metadata, Protocol):
         *,
         force_recompute: bool | Iterable[str] = False,
         exclude_calls: bool = False,
+        batch_bytes: int | None = None,
     ) -> Any:
         """What `function` makes of each batch, in order, made on workers; a context manager."""
 
@@ -103,6 +104,6 @@ def write_query(
 def _write(reader: Source, encoder: Encoder, output: Sink, *, exclude_calls: bool = False) -> int:
     names, again = sorted(encoder.columns), encoder.recomputed
     with reader.map_chunks(
-        encoder.encode, names, force_recompute=again, exclude_calls=exclude_calls
+        encoder.encode, names, force_recompute=again, exclude_calls=exclude_calls, batch_bytes=BATCH_BYTES
     ) as encoded:
         return write(encoder, encoded, output)

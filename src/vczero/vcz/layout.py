@@ -91,10 +91,12 @@ class Layout:
         """Bytes of one row of the column; text counts a pointer per value."""
         return prod(self.shape) * self.dtype.itemsize
 
-    def reads(self, parts: Sequence[Part]) -> list[ColumnRead]:
-        """The reads that fill the column, given what `split_runs` made of the batch's rows."""
+    def reads(self, parts: Sequence[Part], piece: int = -1) -> list[ColumnRead]:
+        """The reads that fill the column, given what `split_runs` made of a batch's rows."""
         return [
-            ColumnRead(self.reader, (part.chunk, *tile.coords), part.rows, layout=self, tile=tile, at=part.at)
+            ColumnRead(
+                self.reader, (part.chunk, *tile.coords), part.rows, piece, layout=self, tile=tile, at=part.at
+            )
             for part in parts
             for tile in self.tiles
         ]

@@ -3,12 +3,14 @@
 A batch is a *run of variants* as long as the shortest chunk along the variants axis among the arrays that
 are read; arrays with longer chunks, or chunks that do not line up, give rows to several batches, and the
 runtime reads each of their chunks once. Only the batches that hold selected variants are in the plan.
+Where a batch should have a certain size, a run is cut into pieces, or several are joined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
 
 __all__ = ["Query", "ScanPlan", "Semantics", "StoredArray", "plan"]
+
+# Less of a chunk, and the Blosc blocks at its ends, which two pieces decode, would cost too much.
+_LEAST_PIECE_BYTES = 2 * 2**20
+# More in a batch of several chunks, and workers would wait for each other.
+_MOST_JOINED_BYTES = 2**20
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Semantics: TypeAlias = Literal["selection", "query", "view"]
@@ -88,6 +95,7 @@ class ScanPlan:
     Attributes:
         num_variants: of the store.
         step_rows: the length of a run of variants.
+        in_pieces: layouts whose chunks are read in pieces, each of that length.
         tested: layouts that the predicate reads, by field; None without one.
         first: those of them by which the predicate can settle the fate of some variants.
         outputs: layouts of the batch's stored columns, by field.
@@ -100,6 +108,7 @@ class ScanPlan:
 
     num_variants: int
     step_rows: int
+    in_pieces: frozenset[Layout]
     tested: Mapping[str, Layout] | None
     first: Mapping[str, Layout]
     outputs: Mapping[str, Layout]
@@ -130,28 +139,28 @@ class ScanPlan:
             runs = self.step_runs(index)
             in_two = selectivity is not None and selectivity.in_two
             tag = (runs, done, in_two)
-            rest = reads(self.rest, runs, self.num_variants)
+            rest = self.reads(self.rest, runs)
             if self.tested is None:
                 yield Step(rest, (), tag)
             elif in_two:
                 others = [layout for name, layout in self.tested.items() if name not in self.first]
-                rest = reads(others, runs, self.num_variants) + rest
-                yield Step(reads(tuple(self.first.values()), runs, self.num_variants), rest, tag)
+                rest = self.reads(others, runs) + rest
+                yield Step(self.reads(tuple(self.first.values()), runs), rest, tag)
             else:
-                yield Step(reads(tuple(self.tested.values()), runs, self.num_variants), rest, tag)
+                yield Step(self.reads(tuple(self.tested.values()), runs), rest, tag)
             done += sum(end - first for first, end in runs)
 
-
-def reads(layouts: Sequence[Layout], runs: Runs, num_variants: int) -> list[Any]:
-    """The reads that fill the columns of one batch."""
-    parts: dict[int, Any] = {}
-    found = []
-    for layout in layouts:
-        rows = layout.chunk_rows
-        if rows not in parts:
-            parts[rows] = split_runs(runs, chunk_rows=rows, num_rows=num_variants)
-        found += layout.reads(parts[rows])
-    return found
+    def reads(self, layouts: Sequence[Layout], runs: Runs) -> list[Any]:
+        """The reads that fill the columns of one batch."""
+        parts: dict[int, Any] = {}
+        found = []
+        for layout in layouts:
+            rows = layout.chunk_rows
+            if rows not in parts:
+                parts[rows] = split_runs(runs, chunk_rows=rows, num_rows=self.num_variants)
+            piece = runs[0][0] // self.step_rows if layout in self.in_pieces else -1
+            found += layout.reads(parts[rows], piece)
+        return found
 
 
 def plan(
@@ -165,6 +174,7 @@ def plan(
     tested_samples: Int64s | None = None,
     variants: Int64s | None = None,
     step_rows: int | None = None,
+    batch_bytes: int | None = None,
 ) -> ScanPlan:
     """The plan of a scan; linear in steps, runs and chunks per step.
 
@@ -178,6 +188,7 @@ def plan(
         tested_samples: int64, (samples,), ascending, or `samples` itself: what the predicate sees; None: all.
         variants: int64, (runs, 2): the rows wanted, in the order of delivery; None: all.
         step_rows: the step's length where no field is named.
+        batch_bytes: about how large batches should be; None: as chunks are.
     """
     same_samples = samples is tested_samples
     of_test = {name: _lay_out(arrays, name, tested_samples) for name in tested or ()}
@@ -187,13 +198,17 @@ def plan(
     places = None
     if of_test and not same_samples and samples is not None:
         places = samples if tested_samples is None else np.searchsorted(tested_samples, samples)
-    lengths = [layout.chunk_rows for layout in (*of_test.values(), *rest.values())]
-    rows = min(lengths, default=step_rows or max(1, num_variants))
+    layouts = [*of_test.values(), *rest.values()]
+    rows = min((layout.chunk_rows for layout in layouts), default=step_rows or max(1, num_variants))
+    in_pieces = frozenset[Layout]()
+    if batch_bytes is not None and layouts:
+        rows, in_pieces = _fitted(rows, layouts, batch_bytes)
     runs, offsets = _steps(variants, rows, num_variants)
     firsts = {name: layout for name, layout in of_test.items() if name in first}
     return ScanPlan(
         num_variants=num_variants,
         step_rows=rows,
+        in_pieces=in_pieces,
         tested=None if tested is None else of_test,
         first=firsts if len(firsts) < len(of_test) else {},
         outputs=outputs,
@@ -210,6 +225,27 @@ def _lay_out(arrays: Mapping[str, StoredArray], name: str, samples: Int64s | Non
         return lay_out_counts(name, arrays[GENOTYPE].reader, samples, num_alleles)
     array = arrays[name]
     return lay_out(array.name, array.reader, array.dims, samples)
+
+
+def _fitted(rows: int, layouts: Sequence[Layout], batch_bytes: int) -> tuple[int, frozenset[Layout]]:
+    """The length of a run of variants, changed so that batches come to about `batch_bytes`, and what is read
+    in pieces for that.
+
+    What cannot be read in pieces is not counted: cutting batches would save nothing of it.
+    """
+    nbytes = sum(layout.row_nbytes for layout in layouts)
+    joined = min(batch_bytes, _MOST_JOINED_BYTES) // max(1, rows * nbytes)
+    if joined > 1:
+        return rows * joined, frozenset()
+    large = [e for e in layouts if e.chunk_rows == rows and e.reader.reads_in_part(rows // 2)]
+    pieces = -(-rows * sum(layout.row_nbytes for layout in large) // batch_bytes)
+    if pieces < 2:
+        return rows, frozenset()
+    tile_bytes = sum(prod(e.reader.meta.chunk_shape[1:]) * e.dtype.itemsize for e in large)
+    most = max(1, rows * tile_bytes // (len(large) * _LEAST_PIECE_BYTES))
+    pieces = min(pieces, most)
+    even = (number for number in range(pieces, 2 * pieces) if rows % number == 0)
+    return -(-rows // next(even, pieces)), frozenset(large)
 
 
 def _steps(variants: Int64s | None, rows: int, num_variants: int) -> tuple[Int64s, Int64s]:

@@ -29,6 +29,9 @@ __all__ = ["Planner", "Wanted"]
 T = TypeVar("T")
 Int64s: TypeAlias = npt.NDArray[np.int64]
 
+# However little readahead there is, batches are not cut smaller.
+_LEAST_BATCH_BYTES = 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -84,8 +87,13 @@ class Planner:
             tuple(tested_derived),
         )
 
-    def plan(self, wanted: Wanted) -> ScanPlan:
-        """The plan; reads positions for regions and targets, and the samples' names where needed."""
+    def plan(self, wanted: Wanted, batch_bytes: int | None = None) -> ScanPlan:
+        """The plan; reads positions for regions and targets, and the samples' names where needed.
+
+        `batch_bytes`: about how large batches should be, within what readahead allows; None: as chunks are.
+        """
+        if batch_bytes is not None:
+            batch_bytes = min(batch_bytes, max(self._runtime.readahead_bytes // 4, _LEAST_BATCH_BYTES))
         query = wanted.query
         arrays = self._catalog.arrays([*wanted.stored, *wanted.tested])
         stored = self._with_inputs(wanted.stored, wanted.derived, arrays)
@@ -114,6 +122,7 @@ class Planner:
             tested_samples=tested_samples,
             variants=self.variants(query),
             step_rows=self._position_chunk,
+            batch_bytes=batch_bytes,
         )
 
     def work(

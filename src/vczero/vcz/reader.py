@@ -176,6 +176,7 @@ class VczReader(Selector):
         *,
         force_recompute: bool | Iterable[str] = False,
         exclude_calls: bool = False,
+        batch_bytes: int | None = None,
     ) -> BatchIterator[T]:
         """What `function` makes of each batch, in order; it is called on the workers, by several at once.
 
@@ -185,6 +186,8 @@ class VczReader(Selector):
             exclude_calls: whether a filter that excludes by FORMAT values drops samples one by one (they are
                 not in `Batch.sample_mask`) and a variant with its last one, rather than the variant where a
                 sample passes.
+            batch_bytes: about how large a batch should be; chunks are read in pieces for that where they can
+                be, small ones are joined. None: one batch for each run of variants.
 
         Raises:
             As `variant_chunks`; what `function` raises comes out of the iterator.
@@ -198,7 +201,7 @@ class VczReader(Selector):
             wanted = replace(wanted, query=replace(wanted.query, predicate=by_call(wanted.query.predicate)))
 
         def begin() -> tuple[Stream[T], BatchWork[T]]:
-            scan = self._planner.plan(wanted)
+            scan = self._planner.plan(wanted, batch_bytes)
             work = self._planner.work(wanted, scan, function)
             return self._runtime.run(scan.steps(start, work.selectivity), work), work
 

@@ -21,7 +21,7 @@ from vczero.strings import Strings
 from vczero.vcz.assembly import assemble_text, place, take_places, take_rows
 from vczero.vcz.derived import Derived, compute
 from vczero.vcz.layout import ColumnRead, Layout, Runs, runs_of
-from vczero.vcz.plan import ScanPlan, reads
+from vczero.vcz.plan import ScanPlan
 from vczero.vcz.schema import Batch, Column, Passed, Predicate
 from vczero.vcz.selectivity import Selectivity
 
@@ -140,7 +140,7 @@ class BatchWork(Generic[T]):
             wanted = self._outputs if state.is_tested else self._others
             layouts += [layout for layout in self._others if layout in wanted]
         self._allocate(state, layouts)
-        return reads(layouts, state.runs, self._plan.num_variants)
+        return self._plan.reads(layouts, state.runs)
 
     def finish(self, state: _State, decoded: Decoded) -> T | None:
         """What `function` makes of the batch; None where no variant passed."""
