@@ -30,6 +30,7 @@ _SETTINGS = {"help_option_names": ["--help"], "max_content_width": 100}
 _COMMANDS = {
     "Records": {"view": "view", "query": "query"},
     "The store": {"index": "index"},
+    "The shell": {"completion": "completion"},
 }
 
 
@@ -85,6 +86,7 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         # What `cli.main` does beyond these lines is to report errors and interrupts in a way of its own.
         given = sys.argv[1:] if arguments is None else list(arguments)
         with cli.make_context("vczero", given) as context:
+            context.meta["vczero.arguments"] = given
             try:
                 cli.invoke(context)
             except VczeroError as error:

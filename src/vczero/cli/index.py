@@ -9,6 +9,7 @@ import click
 
 from vczero.cli.options import output_option, reading_options, store_argument
 from vczero.cli.running import opened, put_lines
+from vczero.cli.sections import Command
 from vczero.errors import OptionError
 from vczero.formats.output import open_output
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["contig_lines", "index"]
 
 
-@click.command()
+@click.command(cls=Command)
 @store_argument
 @output_option
 @click.option("-n", "--nrecords", is_flag=True, help="Print the number of records.")

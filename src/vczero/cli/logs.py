@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +45,7 @@ def set_up(context: click.Context) -> None:
         logger.propagate = before[1]
 
     context.find_root().call_on_close(restore)
-    logger.info("vczero %s: %s", vczero.__version__, shown_command(sys.argv[1:]))
+    logger.info("vczero %s: %s", vczero.__version__, shown_command(context.meta.get("vczero.arguments", ())))
 
 
 def log_error(context: click.Context, error: BaseException) -> None:

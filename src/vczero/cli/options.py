@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from vczero.cli.sections import in_section
 from vczero.errors import OptionError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from vczero.vcz.regions import Overlap
 
 __all__ = [
+    "FILE",
     "READING",
     "ByteCount",
     "OutputType",
@@ -29,6 +31,20 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+FILE = click.Path(readable=False)
+"""The name of a file that may not be there; shells complete it."""
+
+SELECTION = (
+    "regions", "regions_file", "regions_overlap", "targets", "targets_file", "targets_overlap",
+    "samples", "samples_file", "force_samples",
+)  # fmt: skip
+READING = ("io_concurrency", "decode_threads", "readahead_bytes", "backend_storage", "storage_options")
+
+in_section("Regions and samples", SELECTION)
+in_section("Filters", ("include", "exclude"))
+in_section("Reading the store", READING)
+in_section("Other", ("progress", "log_level", "log_file"))
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -85,13 +101,13 @@ class OutputType(click.ParamType):  # type: ignore[type-arg]  # as above
 
 def store_argument(function: F) -> F:
     """PATH: the store."""
-    return click.argument("path", metavar="STORE")(function)
+    return click.argument("path", metavar="STORE", type=FILE)(function)
 
 
 def output_option(function: F) -> F:
     """-o."""
     return click.option(
-        "-o", "--output", metavar="FILE", help="Write to FILE, which appears when it is complete."
+        "-o", "--output", type=FILE, metavar="FILE", help="Write to FILE, which appears when it is complete."
     )(function)
 
 
@@ -118,7 +134,11 @@ def selection_options(function: F) -> F:
     decorators = [
         click.option("-r", "--regions", metavar="REGIONS", help="Records that overlap chr:from-to[,...]."),
         click.option(
-            "-R", "--regions-file", metavar="FILE", help="As -r, from a file (tab-delimited or BED)."
+            "-R",
+            "--regions-file",
+            type=FILE,
+            metavar="FILE",
+            help="As -r, from a file (with tabs, or BED).",
         ),
         click.option(
             "--regions-overlap",
@@ -129,10 +149,12 @@ def selection_options(function: F) -> F:
         click.option(
             "-t", "--targets", metavar="[^]TARGETS", help="Records whose POS lies in, ^ out of, chr:from-to."
         ),
-        click.option("-T", "--targets-file", metavar="[^]FILE", help="As -t, from a file."),
+        click.option("-T", "--targets-file", type=FILE, metavar="[^]FILE", help="As -t, from a file."),
         click.option("--targets-overlap", type=overlap, default="0", help="As --regions-overlap."),
         click.option("-s", "--samples", metavar="[^]LIST", help="Samples, in this order; ^ all but these."),
-        click.option("-S", "--samples-file", metavar="[^]FILE", help="As -s, from a file, one on a line."),
+        click.option(
+            "-S", "--samples-file", type=FILE, metavar="[^]FILE", help="As -s, from a file, one a line."
+        ),
         click.option("--force-samples", is_flag=True, help="Warn of unknown samples, and go on."),
         click.option("-i", "--include", metavar="EXPR", help="Records for which EXPR is true."),
         click.option("-e", "--exclude", metavar="EXPR", help="Records for which EXPR is not true."),
@@ -202,15 +224,12 @@ def _setting(name: str, **options: Any) -> Callable[[F], F]:
     return click.option(name, expose_value=False, callback=keep, **options)
 
 
-READING = ("io_concurrency", "decode_threads", "readahead_bytes", "backend_storage", "storage_options")
-
-
 def reading_options(function: F) -> F:
     """How stores are read."""
     decorators = [
         _setting("--progress/--no-progress", default=None, help="Say how far it has come."),
         _setting("--log-level", type=click.Choice(LOG_LEVELS), help="Log this, and what is worse."),
-        _setting("--log-file", metavar="FILE", help="Log to FILE [default: standard error]."),
+        _setting("--log-file", type=FILE, metavar="FILE", help="Log to FILE [default: standard error]."),
         click.option(
             "--io-concurrency",
             type=click.IntRange(min=1),

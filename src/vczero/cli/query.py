@@ -7,23 +7,25 @@ from typing import Any
 import click
 
 from vczero.cli.options import (
+    FILE,
     explain_option,
     output_option,
     reading_options,
     selection_options,
 )
 from vczero.cli.running import opened, put_lines, run
+from vczero.cli.sections import Command
 from vczero.errors import OptionError
 from vczero.formats.output import open_output
 
 __all__ = ["query"]
 
 
-@click.command()
-@click.argument("paths", metavar="STORE...", nargs=-1)
+@click.command(cls=Command)
+@click.argument("paths", metavar="STORE...", nargs=-1, type=FILE)
 @output_option
 @click.option("-f", "--format", "query_format", metavar="FORMAT", help=r"Such as '%CHROM\t%POS[\t%GT]\n'.")
-@click.option("-v", "--vcf-list", metavar="FILE", help="The stores that FILE names, one on a line.")
+@click.option("-v", "--vcf-list", type=FILE, metavar="FILE", help="The stores that FILE names, one a line.")
 @click.option("-l", "--list-samples", is_flag=True, help="Print the samples' names.")
 @click.option("-H", "--print-header", is_flag=True, help="A first line with the columns' names.")
 @click.option("-u", "--allow-undef-tags", is_flag=True, help='Print "." for tags that the store lacks.')

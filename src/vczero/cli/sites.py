@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from vczero.cli.sections import in_section
 from vczero.errors import OptionError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _FLAGS = {
     "exclude_private": ("-X", "--exclude-private", "Sites where it is not so."),
 }
 FILTERS = ("include", "exclude", *_VALUES, *_FLAGS)
+in_section("Filters", FILTERS)
 _INTEGERS = ("min_alleles", "max_alleles")
 # Flags that say yes or no to the same question: the name that it has in `SiteFilter`.
 _PAIRS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +17,7 @@ from vczero.cli.options import (
     store_argument,
 )
 from vczero.cli.running import opened, run
+from vczero.cli.sections import Command
 from vczero.cli.sites import site_options
 from vczero.errors import OptionError
 from vczero.formats.output import open_output
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["view"]
 
 
-@click.command()
+@click.command(cls=Command)
 @store_argument
 @click.argument("region", metavar="[REGION]...", nargs=-1)
 @output_option
@@ -47,8 +47,8 @@ __all__ = ["view"]
 @click.option("-I", "--no-update", is_flag=True, help="Keep the stored AC and AN of a subset of samples.")
 @click.option("--no-version", is_flag=True, help="No version and command in the header.")
 @explain_option
-@site_options
 @selection_options
+@site_options
 @reading_options
 def view(
     path: str,
@@ -102,7 +102,7 @@ def _version_lines() -> list[str]:
     """Header lines that say what made the output, as bcftools does; secrets hidden."""
     import time
 
-    command = shown_command(sys.argv[1:])
+    command = shown_command(click.get_current_context().meta["vczero.arguments"])
     return [
         f"vczero_viewVersion={vczero.__version__}",
         f"vczero_viewCommand={command}; Date={time.strftime('%a %b %d %H:%M:%S %Y')}",
