@@ -34,7 +34,8 @@ CROSSING = {
     for name in ("reader", "planner", "columnar", "selector", "plan", "layout", "scan", "catalog")
 }
 CROSSED = {
-    f"chunks.{name}" for name in ("metadata", "grid", "blocks", "counts", "stores", "steps", "runtime")
+    f"chunks.{name}"
+    for name in ("metadata", "grid", "blocks", "columns", "counts", "stores", "steps", "runtime")
 }
 
 GENOMICS = set(

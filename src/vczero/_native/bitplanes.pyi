@@ -18,8 +18,4 @@ def count_planes(
     used_bytes: int,
     counts: npt.NDArray[np.int32],
 ) -> None: ...
-def count_values(
-    rows: npt.NDArray[np.uint8],
-    counts: npt.NDArray[np.int32],
-    columns: npt.NDArray[np.int64] | None,
-) -> None: ...
+def count_values(rows: npt.NDArray[np.uint8], counts: npt.NDArray[np.int32]) -> None: ...

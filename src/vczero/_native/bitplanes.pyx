@@ -385,35 +385,17 @@ def count_planes(
                 count_row(&planes[0], total, block_bytes, first, last, &counts[row, 0], counts.shape[1] - 2)
 
 
-def count_values(const uint8_t[:, :] rows, int32_t[:, ::1] counts, const int64_t[::1] columns):
-    cdef Py_ssize_t total = rows.shape[0], width = rows.shape[1], number = width, row, i, j, size
+def count_values(const uint8_t[:, :] rows, int32_t[:, ::1] counts):
+    cdef Py_ssize_t total = rows.shape[0], width = rows.shape[1], row
     cdef int64_t tally[256]
-    cdef uint8_t chosen[PIECE]
-    cdef const uint8_t* data
-    cdef const int64_t* wanted = NULL
     if width > 1 and rows.strides[1] != 1:
         raise ValueError("the bytes of a row must lie side by side")
     if counts.shape[0] != total or counts.shape[1] < 2 or counts.shape[1] > 256:
         raise ValueError("counts do not fit the rows")
-    if columns is not None:
-        number = columns.shape[0]
-        for i in range(number):
-            if not 0 <= columns[i] < width:
-                raise ValueError("no such column")
-        if number:
-            wanted = &columns[0]
-    if not number:
+    if not width:
         return
     with nogil:
         for row in range(total):
             memset(tally, 0, sizeof(tally))
-            data = &rows[row, 0]
-            if wanted == NULL:
-                tally_bytes(data, width, tally)
-            else:
-                for i in range(0, number, 240):
-                    size = min(PIECE, number - i)
-                    for j in range(size):
-                        chosen[j] = data[wanted[i + j]]
-                    tally_bytes(chosen, size, tally)
-            settle(tally, number, &counts[row, 0], counts.shape[1] - 2)
+            tally_bytes(&rows[row, 0], width, tally)
+            settle(tally, width, &counts[row, 0], counts.shape[1] - 2)

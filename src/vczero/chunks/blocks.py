@@ -85,7 +85,7 @@ class BlockReader:
             source = meta_from_zarr(source)
         elif store is None:
             raise TypeError("BlockReader of an ArrayMeta needs a store")
-        self.meta = source
+        self.meta = self.stored_meta = source  # what stands in for a reader may give another dtype
         self.store: AnyStore = store
         self.cdata_shape = source.cdata_shape
         self._decoder = compile_decoder(source)

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.errors import ChunkError
+from vczero.kernels.gather import Shuffle
 
 if TYPE_CHECKING:
     from vczero.chunks.stores import Buffer, ByteRange, Fetch
@@ -76,7 +77,16 @@ class Header(NamedTuple):
     @property
     def has_planes(self) -> bool:
         """Are they compressed bit planes of one-byte elements?"""
-        return self.typesize == 1 and self.flags & (MEMCPY | BITSHUFFLE) == BITSHUFFLE
+        return self.typesize == 1 and self.shuffle == "bits"
+
+    @property
+    def shuffle(self) -> Shuffle:
+        """How the elements of a decompressed block lie, as long as they have not been put in order."""
+        if self.is_plain:
+            return "none"
+        if self.flags & BITSHUFFLE:
+            return "bits"
+        return "bytes" if self.flags & SHUFFLE and self.typesize > 1 else "none"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ coordinates and the same stored bytes, and decode to counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any, TypeAlias
@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from vczero.chunks import blosc
 from vczero.chunks.blocks import BlockReader, EncodedChunk
+from vczero.chunks.columns import SelectedColumns
 from vczero.errors import ChunkError, UnsupportedError
 from vczero.kernels import bitplanes
 
 __all__ = ["ValueCounts"]
 
 Counts: TypeAlias = npt.NDArray[np.int32]
-Places: TypeAlias = npt.NDArray[np.int64]
 
 
 class ValueCounts(BlockReader):
@@ -32,24 +32,19 @@ class ValueCounts(BlockReader):
     counted.
 
     Args:
-        reader: of the array.
+        reader: of the array, or of selected columns of it: then these alone count.
         num_values: at most 254.
-        places: for chunks of which not everything counts, by their coordinates after the first: int64,
-            (places,), which elements of a row do, in C order.
 
     Raises:
         UnsupportedError: the array is not of one-byte signed integers.
     """
 
-    def __init__(
-        self, reader: BlockReader, num_values: int, places: Mapping[tuple[int, ...], Places] | None = None
-    ) -> None:
+    def __init__(self, reader: BlockReader, num_values: int) -> None:
         if reader.meta.dtype != np.int8:
             raise UnsupportedError(f"{reader.meta.name}: values of {reader.meta.dtype} are not counted")
         self.__dict__.update(reader.__dict__)
         self._values = reader
         self._width = num_values + 2
-        self._places = places or {}
         self.meta = replace(reader.meta, dtype=np.dtype(np.int32))
 
     def actual_chunk_shape(self, coords: Sequence[int]) -> tuple[int, ...]:
@@ -63,13 +58,12 @@ class ValueCounts(BlockReader):
             ChunkError: the bytes do not decode to what the metadata promises.
         """
         shape = self._values.actual_chunk_shape(encoded.coords)
-        places = self._places.get(encoded.coords[1:])
         rows = encoded.rows
         runs = [slice(0, shape[0])] if rows is None else [rows] if isinstance(rows, slice) else list(rows)
         counts = np.zeros((sum(run.stop - run.start for run in runs), self._width), np.int32)
-        if places is not None or not self._count_planes(encoded, shape, runs, counts):
+        if not self._count_planes(encoded, shape, runs, counts):
             counts[...] = 0
-            self._count_values(encoded, counts, places)
+            self._count_values(encoded, counts)
         if out is None:
             return counts[:, None, :]
         out[:, 0, :] = counts
@@ -82,6 +76,8 @@ class ValueCounts(BlockReader):
         chunk = self.meta.chunk_shape
         row_bytes = self._decoder.blosc_row_bytes
         if encoded.data is None or row_bytes is None or shape[2:] != chunk[2:] or not prod(shape[1:]):
+            return False
+        if isinstance(self._values, SelectedColumns) and self._values.selects(encoded.coords):
             return False
         done = 0
         try:
@@ -97,9 +93,9 @@ class ValueCounts(BlockReader):
             raise self._chunk_error(encoded.coords, error) from error
         return True
 
-    def _count_values(self, encoded: EncodedChunk, counts: Counts, places: Places | None) -> None:
+    def _count_values(self, encoded: EncodedChunk, counts: Counts) -> None:
         values = self._values.decode(encoded)
         assert isinstance(values, np.ndarray)
         flat = np.ascontiguousarray(values).reshape(len(values), -1).view(np.uint8)
         if flat.shape[1]:
-            bitplanes.count_values(flat, counts, places)
+            bitplanes.count_values(flat, counts)

@@ -109,22 +109,20 @@ def count_planes_numpy(
         np.add.at(counts[:, number], row[known & (values[0] == value)], 1)
 
 
-def count_values(rows: Bytes, counts: Counts, columns: npt.NDArray[np.int64] | None = None) -> None:
+def count_values(rows: Bytes, counts: Counts) -> None:
     """Add to `counts` how often each value occurs in each row.
 
     Args:
         rows: uint8 (rows, row bytes); may be strided along axis 0 only.
         counts: int32 (rows, k + 2), as for `count_planes`.
-        columns: int64 (columns,): count these only; one that is named twice counts twice.
 
     Raises:
-        ValueError: the sizes do not fit, or there is no such column.
+        ValueError: the sizes do not fit.
     """
-    _native.count_values(rows, counts, columns)
+    _native.count_values(rows, counts)
 
 
-def count_values_numpy(rows: Bytes, counts: Counts, columns: npt.NDArray[np.int64] | None = None) -> None:
+def count_values_numpy(rows: Bytes, counts: Counts) -> None:
     """`count_values` in NumPy."""
-    chosen = rows if columns is None else rows[:, columns]
     for number, value in enumerate([*range(counts.shape[1] - 2), 254, 255]):
-        counts[:, number] += (chosen == value).sum(axis=1, dtype=np.int32)
+        counts[:, number] += (rows == value).sum(axis=1, dtype=np.int32)

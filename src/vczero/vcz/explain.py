@@ -31,8 +31,9 @@ class ArrayCost:
         chunks, all_chunks: chunks read, of how many (inner chunks, where the array is sharded).
         objects: stored objects they lie in: each is one request, or a few ranges.
         stored_bytes: about how many bytes those chunks have as stored; None where the store cannot tell.
-        decoded_bytes: bytes of the chunks, decoded. Where few rows of a chunk are wanted, only the blocks
-            that hold them are decoded; this counts them all.
+        decoded_bytes: bytes of the chunks, decompressed. Where few rows of a chunk are wanted, only the
+            blocks that hold them are decompressed, and where few samples are, no more than these are made;
+            this counts all.
         wanted_bytes: bytes that the batches hold of it.
     """
 
@@ -101,13 +102,13 @@ def explain(plan: ScanPlan) -> Explanation:
 
 
 def _cost(layout: Layout, plan: ScanPlan, phase: Literal["first", "rest"]) -> ArrayCost:
-    meta = layout.reader.meta
+    meta = layout.reader.stored_meta
     rows = _chunks_of(plan.runs, layout.chunk_rows, meta.cdata_shape[0])
     tails = [tile.coords for tile in layout.tiles]
     lengths = np.minimum(layout.chunk_rows, meta.shape[0] - rows * layout.chunk_rows)
     of_tails = 0
     if len(rows):
-        of_tails = sum(prod(layout.reader.actual_chunk_shape((0, *tail))[1:]) for tail in tails)
+        of_tails = sum(prod(_ends(layout, tail)) for tail in tails)
     variants = int((plan.runs[:, 1] - plan.runs[:, 0]).sum())
     objects = len(rows) * len(tails)
     if meta.shard is not None:
@@ -121,9 +122,16 @@ def _cost(layout: Layout, plan: ScanPlan, phase: Literal["first", "rest"]) -> Ar
         all_chunks=prod(meta.cdata_shape),
         objects=objects,
         stored_bytes=_stored_bytes(layout, rows),
-        decoded_bytes=int(lengths.sum()) * of_tails * layout.dtype.itemsize,
+        decoded_bytes=int(lengths.sum()) * of_tails * meta.dtype.itemsize,
         wanted_bytes=variants * layout.row_nbytes,
     )
+
+
+def _ends(layout: Layout, tail: tuple[int, ...]) -> Iterator[int]:
+    """A chunk's length on each axis after the first."""
+    meta = layout.reader.stored_meta
+    axes = zip(tail, meta.chunk_shape[1:], meta.shape[1:], strict=True)
+    return (min(chunk, length - coord * chunk) for coord, chunk, length in axes)
 
 
 def _chunks_of(runs: Int64s, chunk_rows: int, num_chunks: int) -> Int64s:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vczero.chunks.columns import SelectedColumns
 from vczero.chunks.counts import ValueCounts
 from vczero.chunks.grid import AxisPart, Indexer, split_axis
 from vczero.chunks.steps import Read, Rows
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
+    from vczero.chunks.metadata import ArrayMeta
 
 __all__ = [
     "ColumnRead",
@@ -125,30 +127,48 @@ def lay_out(name: str, reader: BlockReader, dims: Sequence[str], samples: Int64s
     meta = reader.meta
     axes: list[list[AxisPart]] = []
     shape = []
-    for length, chunk, dim in zip(meta.shape[1:], meta.chunk_shape[1:], dims[1:], strict=True):
-        selection = samples if dim == "samples" and not axes else None
+    is_text = meta.dtype.kind in "TO"
+    has_samples = "samples" in dims[1:2]
+    for length, chunk in zip(meta.shape[1:], meta.chunk_shape[1:], strict=True):
+        selection = samples if has_samples and not axes else None
         axes.append(list(split_axis(selection, length=length, chunk_size=chunk)))
         shape.append(length if selection is None else len(selection))
+    selected = {} if not has_samples or is_text else _columns_of(axes[0], meta)
     dtype = meta.dtype if meta.dtype.isnative else meta.dtype.newbyteorder("=")
-    is_text = dtype.kind in "TO"
     can_be_direct = not is_text and meta.dtype.isnative and all(len(parts) == 1 for parts in axes[1:])
     tiles = []
     for parts in product(*axes):
         coords = tuple(part.chunk for part in parts)
-        ends = (
+        ends = [
             min(n, length - c * n)
             for c, n, length in zip(coords, meta.chunk_shape[1:], meta.shape[1:], strict=True)
-        )
+        ]
+        locals_ = [part.local for part in parts]
+        if coords and coords[0] in selected:  # the reader gives no other columns
+            ends[0] = len(selected[coords[0]])
+            locals_[0] = slice(0, ends[0], 1)
         whole = all(
-            isinstance(part.local, slice) and part.local == slice(0, end, 1)
-            for part, end in zip(parts, ends, strict=True)
+            isinstance(local, slice) and local == slice(0, end, 1)
+            for local, end in zip(locals_, ends, strict=True)
         )
-        local = None if whole else tuple(part.local for part in parts)
         out = tuple(part.out for part in parts)
         in_order = whole and all(isinstance(place, slice) and place.step in (1, None) for place in out)
+        local = None if whole else tuple(locals_)
         tiles.append(Tile(coords, local, out, in_order, direct=can_be_direct and in_order))
-    has_samples = "samples" in dims[1:2]
+    if selected:
+        reader = SelectedColumns(reader, selected)
     return Layout(name, reader, tuple(tiles), tuple(shape), dtype, is_text, has_samples)
+
+
+def _columns_of(parts: Sequence[AxisPart], meta: ArrayMeta) -> dict[int, Int64s]:
+    """The columns wanted of chunks along axis 1, by coordinate, where they are not all of the chunk's."""
+    length, chunk_size = meta.shape[1], meta.chunk_shape[1]
+    columns = {}
+    for part in parts:
+        end = min(chunk_size, length - part.chunk * chunk_size)
+        if not isinstance(part.local, slice) or part.local != slice(0, end, 1):
+            columns[part.chunk] = np.arange(end, dtype=np.int64)[part.local]
+    return columns
 
 
 def lay_out_counts(name: str, reader: BlockReader, samples: Int64s | None, num_values: int) -> Layout:
@@ -157,32 +177,18 @@ def lay_out_counts(name: str, reader: BlockReader, samples: Int64s | None, num_v
     Column: int32, (variants, chunks, num_values + 2), a row of counts for each chunk with any of the samples.
     """
     meta = reader.meta
-    inner = [
-        list(split_axis(None, length=length, chunk_size=chunk))
-        for length, chunk in zip(meta.shape[2:], meta.chunk_shape[2:], strict=True)
-    ]
-    by_samples = split_axis(samples, length=meta.shape[1], chunk_size=meta.chunk_shape[1])
-    places: dict[tuple[int, ...], Int64s] = {}
-    coords = []
-    for part, *others in product(by_samples, *inner):
-        at = (part.chunk, *(other.chunk for other in others))
-        shape = [
-            min(n, length - c * n)
-            for c, n, length in zip(at, meta.chunk_shape[1:], meta.shape[1:], strict=True)
-        ]
-        chosen = np.arange(shape[0])[part.local]
-        if len(chosen) != shape[0]:
-            rows = np.arange(prod(shape), dtype=np.int64).reshape(shape[0], -1)
-            places[at] = rows[chosen].reshape(-1)
-        coords.append(at)
+    by_samples = list(split_axis(samples, length=meta.shape[1], chunk_size=meta.chunk_shape[1]))
+    inner = product(*(range(count) for count in meta.cdata_shape[2:]))
+    coords = [(part.chunk, *others) for part, others in product(by_samples, inner)]
     whole = slice(None)
     tiles = [
         Tile(at, None, (slice(number, number + 1), whole), in_order=False, direct=True)
         for number, at in enumerate(coords)
     ]
-    counts = ValueCounts(reader, num_values, places)
-    dtype = np.dtype(np.int32)
-    return Layout(name, counts, tuple(tiles), (len(tiles), num_values + 2), dtype, False, False)
+    if selected := _columns_of(by_samples, meta):
+        reader = SelectedColumns(reader, selected)
+    counts = ValueCounts(reader, num_values)
+    return Layout(name, counts, tuple(tiles), (len(tiles), num_values + 2), np.dtype(np.int32), False, False)
 
 
 def split_runs(runs: Runs, *, chunk_rows: int, num_rows: int) -> list[Part]:
