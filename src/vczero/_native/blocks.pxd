@@ -5,12 +5,15 @@ cdef class Block:
 
 
 cdef class Blocks:
-    cdef char* end          # of the room in the current block
+    cdef char* begin        # of the current block
+    cdef char* end          # of the room in it
+    cdef Py_ssize_t before  # bytes in the blocks before it
     cdef Block current
     cdef list done
 
     cdef char* start(self) except NULL
     cdef char* grow(self, char* pos, Py_ssize_t need) except NULL with gil
+    cdef char* take(self, Py_ssize_t capacity) except NULL
     cdef list finish(self, char* pos)
     cdef int close(self, char* pos) except -1
 

@@ -60,16 +60,19 @@ cdef class Blocks:
 
     cdef char* start(self) except NULL:
         self.done = []
-        self.current = Block(SIZE)
-        self.end = self.current.data + SIZE
-        return self.current.data
+        self.before = 0
+        return self.take(SIZE)
 
     cdef char* grow(self, char* pos, Py_ssize_t need) except NULL with gil:
         """The start of a new block with room for `need` bytes."""
         self.close(pos)
-        self.current = Block(max(need, SIZE))
-        self.end = self.current.data + self.current.capacity
-        return self.current.data
+        return self.take(max(need, SIZE))
+
+    cdef char* take(self, Py_ssize_t capacity) except NULL:
+        self.current = Block(capacity)
+        self.begin = self.current.data
+        self.end = self.begin + capacity
+        return self.begin
 
     cdef list finish(self, char* pos):
         """The blocks, complete; those without bytes are left out."""
@@ -78,7 +81,8 @@ cdef class Blocks:
         return self.done
 
     cdef int close(self, char* pos) except -1:
-        self.current.size = pos - self.current.data
+        self.current.size = pos - self.begin
+        self.before += self.current.size
         if self.current.size:
             self.done.append(self.current)
         return 0

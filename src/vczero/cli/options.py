@@ -11,6 +11,7 @@ import click
 
 from vczero.cli.sections import in_section
 from vczero.errors import OptionError
+from vczero.formats.outputtype import OutputType
 
 if TYPE_CHECKING:
     from vczero.vcz.reader import VczReader
@@ -20,7 +21,7 @@ __all__ = [
     "FILE",
     "READING",
     "ByteCount",
-    "OutputType",
+    "OutputTypeOption",
     "StorageOption",
     "explain_option",
     "output_option",
@@ -82,21 +83,19 @@ class StorageOption(click.ParamType):  # type: ignore[type-arg]  # as above
             return key, text
 
 
-class OutputType(click.ParamType):  # type: ignore[type-arg]  # as above
-    """v or z, and z with a compression level: z1."""
+class OutputTypeOption(click.ParamType):  # type: ignore[type-arg]  # as above
+    """v, z, u or b; z and b with a compression level: z1."""
 
-    name = "v|z[0-9]"
+    name = "v|z|u|b[0-9]"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int | None]:
-        """The type's letter and the level."""
-        match = value if isinstance(value, tuple) else re.fullmatch(r"([vz])(\d)?", str(value))
-        if match is None or (match[1] == "v" and match[2] is not None):
-            self.fail(
-                f"{value!r} is neither v (VCF) nor z (VCF in BGZF, perhaps with a level: z1)", param, ctx
-            )
-        return match[1], None if match[2] is None else int(match[2])
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> OutputType:
+        """The type."""
+        if isinstance(value, OutputType):
+            return value
+        try:
+            return OutputType.parse(str(value))
+        except OptionError as error:
+            self.fail(str(error), param, ctx)
 
 
 def store_argument(function: F) -> F:

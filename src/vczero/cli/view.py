@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,7 @@ import click
 import vczero
 from vczero.cli.logs import shown_command
 from vczero.cli.options import (
-    OutputType,
+    OutputTypeOption,
     explain_option,
     output_option,
     reading_options,
@@ -21,26 +22,38 @@ from vczero.cli.sections import Command
 from vczero.cli.sites import site_options
 from vczero.errors import OptionError
 from vczero.formats.output import open_output
+from vczero.formats.outputtype import OutputType
 
 if TYPE_CHECKING:
-    from vczero.formats.encoder import Encoder
+    pass
 
 __all__ = ["view"]
 
 
-@click.command(cls=Command)
+class _View(Command):
+    """Takes the value of --write-index with "=" only, since a store may come next."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As `Command`, with an empty value for --write-index where none is given."""
+        whole = (re.sub("^(-W|--write-index)(=|$)", "--write-index=", argument) for argument in args)
+        return super().parse_args(ctx, list(whole))
+
+
+@click.command(cls=_View)
 @store_argument
 @click.argument("region", metavar="[REGION]...", nargs=-1)
 @output_option
 @click.option(
     "-O",
     "--output-type",
-    type=OutputType(),
-    default="v",
-    metavar="v|z[0-9]",
-    help="VCF as text (v) or in BGZF (z, z1 to z9).",
+    type=OutputTypeOption(),
+    metavar="v|z|u|b[0-9]",
+    help="VCF (v), in BGZF (z, z0 to z9), BCF (u), BCF in BGZF (b, b0 to b9) [default: by FILE, or v].",
 )
-@click.option("-l", "--compression-level", type=click.IntRange(0, 9), metavar="INT", help="Of -O z.")
+@click.option("-l", "--compression-level", type=click.IntRange(0, 9), metavar="INT", help="Of -O z and -O b.")
+@click.option(
+    "-W", "--write-index", metavar="[=csi|tbi]", help="Index FILE, in BGZF, when it is complete [csi]."
+)
 @click.option("-h", "--header-only", is_flag=True, help="Only the header.")
 @click.option("-H", "--no-header", is_flag=True, help="No header.")
 @click.option("-G", "--drop-genotypes", is_flag=True, help="No FORMAT and sample columns.")
@@ -54,8 +67,9 @@ def view(
     path: str,
     region: tuple[str, ...],
     output: str | None,
-    output_type: tuple[str, int | None],
+    output_type: OutputType | None,
     compression_level: int | None,
+    write_index: str | None,
     header_only: bool,
     no_header: bool,
     drop_genotypes: bool,
@@ -71,31 +85,36 @@ def view(
         raise OptionError("name regions after the store or with --regions, not both")
     if region:
         reading["regions"] = ",".join(region)
-    from vczero.formats.vcf import VcfEncoder
+    from vczero.formats.outputtype import record_encoder
 
+    written = written_type(output_type, compression_level, output)
+    companion = None
+    if write_index is not None:
+        from vczero.formats.indexing import index_of
+
+        companion = index_of(output, written, write_index or "csi")
     has_subset = reading["samples"] is not None or reading["samples_file"] is not None
     with opened(path, reading, "view") as reader:
-        encoder: Encoder = VcfEncoder(
+        encoder = record_encoder(
             reader,
+            written,
             genotypes=not drop_genotypes,
             header=not no_header,
             recount=has_subset and not no_update,
             extra=() if no_version else _version_lines(),
         )
-        encoder = compressed(encoder, output_type, compression_level)
-        with open_output(output) as sink:
+        with open_output(output, companion) as sink:
             run(reader, encoder, sink, records=not header_only, explain=explain)
 
 
-def compressed(encoder: Encoder, output_type: tuple[str, int | None], level: int | None) -> Encoder:
-    """The encoder, within BGZF if the type of output says so."""
-    kind, own_level = output_type
-    if kind == "v":
-        return encoder
-    from vczero.formats.bgzf import BgzfEncoder
-
-    level = own_level if own_level is not None else level
-    return BgzfEncoder(encoder, level=-1 if level is None else level)
+def written_type(given: OutputType | None, level: int | None, path: str | None) -> OutputType:
+    """What -O says, else the output's name; -l is for types that are compressed."""
+    written = OutputType.of_name(path) if given is None else given
+    if level is None:
+        return written
+    if not written.is_compressed:
+        raise OptionError(f"--compression-level is of -O z and -O b, not of -O {written.kind}")
+    return written if written.level >= 0 else written._replace(level=level)
 
 
 def _version_lines() -> list[str]:

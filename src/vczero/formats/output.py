@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,13 +14,26 @@ from vczero.errors import OutputError
 if TYPE_CHECKING:
     from vczero.formats.encoder import Buffer
 
-__all__ = ["ClosedPipeError", "DescriptorSink", "open_output", "open_outputs"]
+__all__ = ["ClosedPipeError", "Companion", "DescriptorSink", "open_output", "open_outputs"]
 
 STDOUT = 1
 
 
 class ClosedPipeError(Exception):
     """Whoever read the output has stopped: no error, but the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A file that is made of a complete one, as an index is.
+
+    Attributes:
+        path: its name.
+        make: makes it; takes where the complete file lies and where this one is to be.
+    """
+
+    path: str
+    make: Callable[[str, str], None]
 
 
 class DescriptorSink:
@@ -56,11 +69,12 @@ class DescriptorSink:
 
 
 @contextmanager
-def open_output(path: str | None) -> Iterator[DescriptorSink]:
+def open_output(path: str | None, companion: Companion | None = None) -> Iterator[DescriptorSink]:
     """The sink for `-o PATH`; None and "-" are standard output.
 
     A file is written beside `path` and takes its name when the block ends without an error; otherwise it is
-    removed, and what was there before stays. A device or pipe at `path` is written to as it is.
+    removed, and what was there before stays. A device or pipe at `path` is written to as it is. A companion
+    is made of the complete file, and both appear or neither.
 
     Raises:
         OutputError: the file cannot be made or completed.
@@ -68,13 +82,15 @@ def open_output(path: str | None) -> Iterator[DescriptorSink]:
     if path is None or path == "-":
         yield DescriptorSink(STDOUT, "standard output")
         return
-    with open_outputs([path]) as (sink,):
+    with open_outputs([path], companion) as (sink,):
         yield sink
 
 
 @contextmanager
-def open_outputs(paths: Sequence[str]) -> Iterator[list[DescriptorSink]]:
+def open_outputs(paths: Sequence[str], companion: Companion | None = None) -> Iterator[list[DescriptorSink]]:
     """Sinks for several files, as `open_output` has them: none takes its name before all are complete.
+
+    A companion is made of the first.
 
     Raises:
         OutputError: a file cannot be made or completed.
@@ -87,6 +103,9 @@ def open_outputs(paths: Sequence[str]) -> Iterator[list[DescriptorSink]]:
                 begun.append(_begin(path))
                 sinks.append(stack.enter_context(_opened(path, begun[-1].place)))
             yield sinks
+        if companion is not None:
+            begun.append(_begin(companion.path))
+            companion.make(begun[0].place, begun[-1].place)
         for each in begun:
             each.complete()
     finally:

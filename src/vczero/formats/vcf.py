@@ -38,6 +38,10 @@ class VcfEncoder:
         header: whether there is a header.
         recount: whether AC and AN are counted in the calls of the samples, and stored ones passed over.
         extra: header lines that end the meta-information, without `##`.
+
+    Attributes:
+        samples: names of the sample columns; none without genotypes.
+        info, formats: the fields that a line may have, in its order.
     """
 
     def __init__(
@@ -50,14 +54,14 @@ class VcfEncoder:
         extra: Iterable[str] = (),
     ) -> None:
         self._metadata = metadata
-        self._samples = [str(name) for name in metadata.sample_ids] if genotypes else []
-        self._info = info_fields(metadata)
+        self.samples = [str(name) for name in metadata.sample_ids] if genotypes else []
+        self.info = info_fields(metadata)
         self._recount = recount and metadata.has_field("call_genotype") and len(metadata.sample_ids) > 0
         if self._recount:
-            known = {field.name for field in self._info}
-            self._info += [field for field in (ALLELE_COUNT, ALLELE_NUMBER) if field.name not in known]
-            self._info.sort(key=lambda field: field.name)
-        self._formats = format_fields(metadata) if genotypes else []
+            known = {field.name for field in self.info}
+            self.info += [field for field in (ALLELE_COUNT, ALLELE_NUMBER) if field.name not in known]
+            self.info.sort(key=lambda field: field.name)
+        self.formats = format_fields(metadata) if genotypes else []
         self._contigs = strings_of(metadata.contig_ids)
         self._filters = strings_of(metadata.filter_ids)
         self._has_header = header
@@ -66,7 +70,7 @@ class VcfEncoder:
     @property
     def columns(self) -> frozenset[str]:
         """The fields that a line is made of, as far as the store has them."""
-        return line_columns(self._metadata, self._info, self._formats if self._samples else [])
+        return line_columns(self._metadata, self.info, self.formats if self.samples else [])
 
     @property
     def recomputed(self) -> frozenset[str]:
@@ -78,19 +82,19 @@ class VcfEncoder:
         if not self._has_header:
             return b""
         return vcf_header(
-            self._metadata, info=self._info, formats=self._formats, samples=self._samples, extra=self._extra
+            self._metadata, info=self.info, formats=self.formats, samples=self.samples, extra=self._extra
         ).encode()
 
     def encode(self, batch: Batch) -> text.Blocks:
         """A line for each variant of the batch."""
-        return text.lines([self.line(batch)], batch.num_variants, len(self._samples))
+        return text.lines([self.line(batch)], batch.num_variants, len(self.samples))
 
     def line(self, batch: Batch) -> text.Line:
         """The piece that writes a variant's line."""
         fixed = fixed_pieces(batch, self._contigs, self._filters)
-        pieces = [*fixed, _TAB, info_piece(batch, self._info)]
-        if self._samples:
-            pieces += [_TAB, format_piece(batch, self._formats)]
+        pieces = [*fixed, _TAB, info_piece(batch, self.info)]
+        if self.samples:
+            pieces += [_TAB, format_piece(batch, self.formats)]
         pieces.append(text.Literal(b"\n"))
         return text.Line(tuple(pieces))
 

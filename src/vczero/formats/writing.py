@@ -34,9 +34,9 @@ def write_vcf(
     genotypes: bool = True,
     header: bool = True,
     recount: bool = False,
-    bgzf_level: int | None = None,
+    output_type: str = "v",
 ) -> int:
-    """Write the records that a reader selects as VCF, and return the number of bytes.
+    """Write the records that a reader selects as VCF or BCF, and return the number of bytes.
 
         with vczero.open("cohort.vcz", samples=["NA00001"], semantics="view") as reader:
             with open("one.vcf", "wb") as file:
@@ -49,19 +49,18 @@ def write_vcf(
         genotypes: whether there are FORMAT and sample columns.
         header: whether there is a header.
         recount: whether AC and AN are counted in the samples selected, as `bcftools view -s` does.
-        bgzf_level: 0 to 9: compress in BGZF, at that level of deflate; None: text.
+        output_type: as `bcftools view -O` has it: "v" VCF, "z" VCF in BGZF, "u" BCF, "b" BCF in BGZF; "z" and
+            "b" may have a level of compression, 0 to 9, as in "b1".
 
     Raises:
+        OptionError: no such output type, or BCF without a header.
         VczeroError: the store cannot be read.
         OSError: from `output`.
     """
-    from vczero.formats.vcf import VcfEncoder
+    from vczero.formats.outputtype import OutputType, record_encoder
 
-    encoder: Encoder = VcfEncoder(reader, genotypes=genotypes, header=header, recount=recount)
-    if bgzf_level is not None:
-        from vczero.formats.bgzf import BgzfEncoder
-
-        encoder = BgzfEncoder(encoder, level=bgzf_level)
+    kind = OutputType.parse(output_type)
+    encoder = record_encoder(reader, kind, genotypes=genotypes, header=header, recount=recount)
     return _write(reader, encoder, output)
 
 
