@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_a_log_file(example_store: Path, tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     assert vczero("query", "-f", "%POS", "--log-file", log, example_store).stderr == ""
     assert "INFO vczero: vczero " in log.read_text()
-    assert log.read_text().count("INFO vczero.chunks: read 5 batches") == 1
+    assert len(re.findall(r"INFO vczero\.chunks: read \d+ batches", log.read_text())) == 1
     done = vczero("query", "-f", "%NOPE", "--log-file", log, "--log-level", "error", example_store)
     assert done.stderr.count("\n") == 1
     last = log.read_text().splitlines()[-1]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from vczero.vcz.iteration import ScanStatistics
-    from vczero.vcz.reader import VczReader
 
 __all__ = ["Progress", "progress_line", "shown"]
 
@@ -103,23 +102,19 @@ def is_wanted(asked: bool | None, terminal: Terminal, *, to_terminal: bool) -> b
 
 
 @contextmanager
-def shown(reader: VczReader, names: list[str], scan: _Scan) -> Iterator[None]:
-    """Shows, while the block runs, how far a scan for these columns has come, if that is wanted."""
+def shown(scan: _Scan) -> Iterator[None]:
+    """Shows, while the block runs, how far a scan has come, if that is wanted."""
     import click
 
-    asked = click.get_current_context().meta.get("vczero.progress")
-    output = click.get_current_context().params.get("output")
-    to_terminal = output in (None, "-") and sys.stdout.isatty()
-    if not is_wanted(asked, sys.stderr, to_terminal=to_terminal):
+    context = click.get_current_context()
+    to_terminal = context.params.get("output") in (None, "-") and sys.stdout.isatty()
+    if not is_wanted(context.meta.get("vczero.progress"), sys.stderr, to_terminal=to_terminal):
         yield
         return
-    import numpy as np
-
-    ends = np.concatenate(([0], np.cumsum(reader.variant_counts_per_chunk(names))))
 
     def line(seconds: float) -> str:
-        visited = min(scan.statistics().chunks_visited, len(ends) - 1)
-        return progress_line(int(ends[visited]), int(ends[-1]), seconds)
+        found = scan.statistics()
+        return progress_line(found.variants_visited, found.variants_planned, seconds)
 
     with Progress(sys.stderr, line):
         yield

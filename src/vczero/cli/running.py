@@ -54,20 +54,15 @@ def run(
     """
     from vczero.cli.progress import shown
     from vczero.formats.encoder import write
+    from vczero.formats.writing import encoded
 
-    names = sorted(encoder.columns)
     if explain:
-        put_lines(sink, [str(reader.explain(names))])
+        put_lines(sink, [str(reader.explain(sorted(encoder.columns)))])
     elif not records:
         write(encoder, (), sink)
     else:
-        with (
-            reader.map_chunks(
-                encoder.encode, names, force_recompute=encoder.recomputed, exclude_calls=exclude_calls
-            ) as encoded,
-            shown(reader, names, encoded),
-        ):
-            write(encoder, encoded, sink)
+        with encoded(reader, encoder, exclude_calls=exclude_calls) as batches, shown(batches):
+            write(encoder, batches, sink)
 
 
 def put_lines(sink: Sink, lines: Iterable[str]) -> None:

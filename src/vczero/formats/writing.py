@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from vczero.formats.encoder import BATCH_BYTES, Encoder, Sink, write
 from vczero.vcz.schema import Batch, Metadata
 
-__all__ = ["Source", "write_query", "write_vcf"]
+__all__ = ["Source", "encoded", "write_query", "write_vcf"]
 
 
 class Source(Metadata, Protocol):
@@ -100,9 +100,20 @@ def write_query(
     return _write(reader, encoder, output, exclude_calls=encoder.prints_calls)
 
 
+def encoded(reader: Source, encoder: Encoder, *, exclude_calls: bool = False) -> Any:
+    """What an encoder makes of each batch of the selection, in order: an iterator to write, and to close.
+
+    `exclude_calls`: see `VczReader.map_chunks`.
+    """
+    return reader.map_chunks(
+        encoder.encode,
+        sorted(encoder.columns),
+        force_recompute=encoder.recomputed,
+        exclude_calls=exclude_calls,
+        batch_bytes=BATCH_BYTES,
+    )
+
+
 def _write(reader: Source, encoder: Encoder, output: Sink, *, exclude_calls: bool = False) -> int:
-    names, again = sorted(encoder.columns), encoder.recomputed
-    with reader.map_chunks(
-        encoder.encode, names, force_recompute=again, exclude_calls=exclude_calls, batch_bytes=BATCH_BYTES
-    ) as encoded:
-        return write(encoder, encoded, output)
+    with encoded(reader, encoder, exclude_calls=exclude_calls) as batches:
+        return write(encoder, batches, output)

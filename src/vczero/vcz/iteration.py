@@ -22,6 +22,8 @@ class ScanStatistics:
         last_chunk_bytes: bytes of the last batch.
         chunks_visited: steps read, those in which nothing passed the predicate among them.
         chunks_yielded: batches delivered.
+        variants_planned: variants that the selection asks for, before the predicate has its say.
+        variants_visited: variants of the steps read.
         variants_yielded: variants in the batches that were made.
         bytes_fetched: stored bytes.
         bytes_decoded: bytes of decoded chunks.
@@ -36,6 +38,8 @@ class ScanStatistics:
     last_chunk_bytes: int = 0
     chunks_visited: int = 0
     chunks_yielded: int = 0
+    variants_planned: int = 0
+    variants_visited: int = 0
     variants_yielded: int = 0
     bytes_fetched: int = 0
     bytes_decoded: int = 0
@@ -53,7 +57,12 @@ class _Stream(Protocol[T_co]):
 
 
 class _Work(Protocol):
+    variants_planned: int
+    variants_visited: int
     variants_yielded: int
+
+
+_OF_WORK = frozenset(_Work.__annotations__)
 
 
 class BatchIterator(Generic[T]):
@@ -95,9 +104,12 @@ class BatchIterator(Generic[T]):
         if self._stream is None or self._work is None:
             return ScanStatistics()
         found = self._stream.statistics()
-        names = (name for name in ScanStatistics.__slots__ if name != "variants_yielded")
-        figures = {name: getattr(found, name) for name in names}
-        return ScanStatistics(variants_yielded=self._work.variants_yielded, **figures)
+        return ScanStatistics(
+            **{
+                name: getattr(self._work if name in _OF_WORK else found, name)
+                for name in ScanStatistics.__slots__
+            }
+        )
 
     @property
     def max_in_flight(self) -> int:

@@ -40,6 +40,7 @@ class _State:
     Attributes:
         runs: the rows wanted; after the predicate, those that passed.
         done: how many rows the steps before want.
+        rows: how many this one wants.
         layouts: the columns of the phase under way.
         arrays: their memory.
         loose: their reads that are not decoded straight into place.
@@ -51,6 +52,7 @@ class _State:
 
     runs: list[tuple[int, int]]
     done: int
+    rows: int
     layouts: tuple[Layout, ...] = ()
     arrays: dict[Layout, npt.NDArray[Any]] = field(default_factory=dict)
     loose: list[ColumnRead] = field(default_factory=list)
@@ -105,12 +107,14 @@ class BatchWork(Generic[T]):
         self._function = function
         self._empty = empty
         self._lock = Lock()
+        self.variants_planned = int(plan.variant_counts.sum())
+        self.variants_visited = 0
         self.variants_yielded = 0
 
     def begin(self, step: Step) -> _State:
         """Memory for the columns of the first phase."""
         runs, done, in_two = step.tag
-        state = _State(runs, done, in_two=in_two)
+        state = _State(runs, done, _count(runs), in_two=in_two)
         if self._predicate is None:
             self._allocate(state, self._plan.rest)
         else:
@@ -150,16 +154,14 @@ class BatchWork(Generic[T]):
             if not state.in_two:
                 self._allocate(state, self._plan.rest)
                 self._complete(state, decoded)
-        if not state.runs:
-            return None
-        batch = self._batch(state)
         with self._lock:
-            self.variants_yielded += batch.num_variants
-        return self._function(batch)
+            self.variants_visited += state.rows
+            self.variants_yielded += _count(state.runs)
+        return self._function(self._batch(state)) if state.runs else None
 
     def nothing(self) -> T:
         """What `function` makes of a batch without variants."""
-        state = _State([], 0)
+        state = _State([], 0, 0)
         self._allocate(state, {*self._tested.values(), *self._plan.rest})
         self._complete(state, {})
         return self._function(self._batch(state))
