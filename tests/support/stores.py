@@ -85,6 +85,7 @@ class _Script:
         self.log: list[Request] = []
         self.bytes_sent = 0
         self.most_in_flight = 0
+        self.trips = 0  # requests that came when none was under way: round trips, one after the other
         self.closed = 0
         self._in_flight = 0
         self._lock = threading.Lock()
@@ -118,7 +119,7 @@ class _Script:
     def clear_log(self) -> None:
         self.log.clear()
         self.bytes_sent = 0
-        self.most_in_flight = 0
+        self.most_in_flight = self.trips = 0
 
     @contextmanager
     def _call(self, request: Request) -> Iterator[None]:
@@ -127,6 +128,7 @@ class _Script:
             raise StoreError(f"{self.name}: closed", store=self.name, key=request.key)
         with self._lock:
             self.log.append(request)
+            self.trips += not self._in_flight
             self._in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self._in_flight)
         try:

@@ -165,6 +165,22 @@ def test_opening_and_reading_costs_few_metadata_documents(store, kind, fields):
     assert len(asked) == len(set(asked))
 
 
+def test_what_does_not_depend_on_an_answer_is_asked_for_at_once(store):
+    # Each round trip to a remote store costs tens of milliseconds: root, documents, then names of samples and
+    # documents of columns together; for regions the names of contigs and the index.
+    root = store / "zarr.json"
+    consolidated = "consolidated_metadata" in root.read_text() if root.exists() else False
+    consolidated = consolidated or (store / ".zmetadata").exists()
+    scripted = AsyncScriptedStore.of_directory(store)
+    with vczero.open(scripted) as reader:
+        assert scripted.trips == (1 if consolidated else 2)
+        reader.explain(["call_genotype", "call_DP"])
+        assert scripted.trips == (2 if consolidated else 3)
+    scripted.clear_log()
+    with vczero.open(scripted, regions="chr1:1-10"):
+        assert scripted.trips == (2 if consolidated else 4)
+
+
 def test_only_the_chunks_of_the_columns_and_samples_asked_for_are_read(store):
     scripted = ScriptedStore.of_directory(store)
     with vczero.open(scripted, samples=["S6"]) as reader:

@@ -3,17 +3,18 @@
 A Zarr v3 store costs one document for the root (with consolidated metadata: for everything) and one per
 array. A v2 store costs `.zmetadata`, and where that is absent `.zarray` per array; `.zattrs` is read only
 where name and shape leave the axes open, or where attributes are asked for. Nothing is listed until all
-names are asked for.
+names are asked for. Of an asynchronous store, what will be needed is asked for at once (`prepare`): there,
+each request that waits for another costs a round trip.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Protocol, TypeVar
 
-from vczero.chunks.blocks import BlockReader
+from vczero.chunks.blocks import BlockReader, EncodedChunk
 from vczero.chunks.metadata import (
     ArrayMeta,
     GroupMeta,
@@ -25,7 +26,7 @@ from vczero.chunks.metadata import (
 from vczero.chunks.stores import AnyStore, Buffer, Fetch, Request
 from vczero.errors import MetadataError, NotVczError
 from vczero.vcz.assembly import assemble
-from vczero.vcz.layout import lay_out, split_runs
+from vczero.vcz.layout import ColumnRead, lay_out, split_runs
 from vczero.vcz.plan import StoredArray
 from vczero.vcz.schema import Column, guess_dims, unknown_field
 
@@ -61,7 +62,10 @@ class Catalog:
         self._absent: set[str] = set()
         self._arrays: dict[str, StoredArray] = {}
         self._names: frozenset[str] | None = None
-        self._group = self._fetch(_read_root(store.name))
+        self._contents: dict[str, Column] = {}
+        self._prepared: set[str] = set()
+        self._group = self._read_root()
+        self.prepare([POSITION, "sample_id"])
         if not self._load([POSITION]):
             raise self._fetch(_not_vcz(store.name, self._group))
         if len(self._metas[POSITION].shape) != 1:
@@ -132,6 +136,21 @@ class Catalog:
         if attributes:
             self._complete([name for name in names if self._metas[name].attributes is None])
 
+    def prepare(self, names: Iterable[str], contents: Iterable[str] = ()) -> None:
+        """Have an asynchronous store asked, at once, for metadata that will be needed, and for the whole
+        `contents` of small arrays, which `read` then gives. What it lacks is left out.
+        """
+        if self.store.synchronous:
+            return
+        whole = [name for name in contents if name not in self._prepared]
+        self._prepared.update(whole)
+        names = [*names, *whole]
+        if self._group.members is not None:
+            self._load(names)
+        self._contents |= self._read([name for name in whole if name in self._metas], names)
+        late = [name for name in whole if name in self._metas and name not in self._contents]
+        self._contents |= self._read(late)
+
     def arrays(self, names: Iterable[str]) -> dict[str, StoredArray]:
         """Arrays by name, with the names of their axes.
 
@@ -158,17 +177,23 @@ class Catalog:
         Raises:
             FieldNotFoundError: there is none of that name.
         """
-        array = self.arrays([name])[name]
-        reader, meta = array.reader, array.reader.meta
-        if meta.ndim == 0:
-            encoded = self._fetch(reader.requests(()))
-            return reader.decode(encoded)
-        layout = lay_out(name, reader, ("",) * meta.ndim, None)
-        parts = split_runs([(0, meta.shape[0])], chunk_rows=meta.chunk_shape[0], num_rows=meta.shape[0])
-        wanted = layout.reads(parts)
-        fetched = self._fetcher.fetch_all(self.store, [reader.requests(read.coords) for read in wanted])
-        values = [reader.decode(encoded) for encoded in fetched]
-        return assemble(layout, meta.shape[0], list(zip(wanted, values, strict=True)))
+        self._prepared.add(name)
+        found = self._contents.pop(name, None)
+        if found is None:
+            self.metas([name])
+            found = self._read([name])[name]
+        return found
+
+    def _read(self, names: Iterable[str], metas: Iterable[str] = ()) -> dict[str, Column]:
+        """Whole arrays of known metadata; unknown metadata of others are fetched with them."""
+        arrays = {name: _WholeArray(self._metas[name], self.store) for name in names}
+        unknown = self._unknown(metas)
+        fetches: list[Fetch[Any]] = [_read_array(name, self._group.zarr_format) for name in unknown]
+        for array in arrays.values():
+            fetches += array.fetches()
+        found = iter(self._fetcher.fetch_all(self.store, fetches))
+        self._learn({name: next(found) for name in unknown})
+        return {name: array.column(found) for name, array in arrays.items()}
 
     def _check_lengths(self, meta: ArrayMeta, dims: tuple[str, ...]) -> None:
         """Every array must have the axes that positions and sample names have."""
@@ -194,21 +219,21 @@ class Catalog:
     def _load(self, names: Iterable[str]) -> frozenset[str]:
         """Read the metadata of those arrays that are not known; the names of those that exist."""
         names = frozenset(names)
-        unknown = sorted(names - self._metas.keys() - self._absent)
+        unknown = self._unknown(names)
         members = self._group.members
         if members is not None:
-            found = {name: members.get(name) for name in unknown}
+            self._learn({name: members.get(name) for name in unknown})
         elif unknown:
             reads = [_read_array(name, self._group.zarr_format) for name in unknown]
-            found = dict(zip(unknown, self._fetcher.fetch_all(self.store, reads), strict=True))
-        else:
-            found = {}
-        for name, meta in found.items():
-            if meta is None:
-                self._absent.add(name)
-            else:
-                self._metas[name] = meta
+            self._learn(dict(zip(unknown, self._fetcher.fetch_all(self.store, reads), strict=True)))
         return names - self._absent
+
+    def _unknown(self, names: Iterable[str]) -> list[str]:
+        return sorted(frozenset(names) - self._metas.keys() - self._absent)
+
+    def _learn(self, found: Mapping[str, ArrayMeta | None]) -> None:
+        self._absent.update(name for name, meta in found.items() if meta is None)
+        self._metas.update((name, meta) for name, meta in found.items() if meta is not None)
 
     def _complete(self, names: Sequence[str]) -> None:
         """Read the attributes of v2 arrays."""
@@ -217,22 +242,57 @@ class Catalog:
             meta = self._metas[name]
             self._metas[name] = parse_v2(name, meta.document, attributes)
 
+    def _read_root(self) -> GroupMeta:
+        """The root group: v3, v2 consolidated, or v2 of which nothing is known yet."""
+        keys = ("zarr.json", ".zmetadata")
+        for together in [[key] for key in keys] if self.store.synchronous else [keys]:
+            documents = self._fetcher.fetch_all(self.store, [_document(key) for key in together])
+            for key, document in zip(together, documents, strict=True):
+                if document is not None:
+                    return _root(key, document, self.store.name)
+        return GroupMeta("", 2, None)
+
     def _fetch(self, fetch: Fetch[T]) -> T:
         return self._fetcher.fetch_all(self.store, [fetch])[0]
 
 
-def _read_root(store: str) -> Fetch[GroupMeta]:
-    """The root group: v3, v2 consolidated, or v2 of which nothing is known yet."""
-    document = yield Request("zarr.json")
-    if document is not None:
-        parsed = _json(document, "zarr.json", store)
-        if parsed.get("node_type") == "array":
-            raise NotVczError(f"{store}: a Zarr array, not a group with {POSITION} in it")
-        return parse_group_v3("", parsed)
-    document = yield Request(".zmetadata")
-    if document is not None:
-        return parse_consolidated_v2("", _json(document, ".zmetadata", store))
-    return GroupMeta("", 2, None)
+class _WholeArray:
+    """An array that is read at once: the fetches of its chunks, and the column made of what they give."""
+
+    def __init__(self, meta: ArrayMeta, store: AnyStore) -> None:
+        self._reader = BlockReader(meta, store)
+        self._reads: list[ColumnRead] = []
+        if meta.ndim:
+            self._layout = lay_out(meta.name, self._reader, ("",) * meta.ndim, None)
+            parts = split_runs([(0, meta.shape[0])], chunk_rows=meta.chunk_shape[0], num_rows=meta.shape[0])
+            self._reads = list(self._layout.reads(parts))
+
+    def fetches(self) -> list[Fetch[Any]]:
+        """One for each chunk."""
+        if not self._reader.meta.ndim:
+            return [self._reader.requests(())]
+        return [self._reader.requests(read.coords) for read in self._reads]
+
+    def column(self, encoded: Iterator[EncodedChunk]) -> Column:
+        """The array, from what each fetch gave; takes no more from the iterator than its own."""
+        if not self._reader.meta.ndim:
+            return self._reader.decode(next(encoded))
+        parts = [(read, self._reader.decode(next(encoded))) for read in self._reads]
+        return assemble(self._layout, self._reader.meta.shape[0], parts)
+
+
+def _document(key: str) -> Fetch[Any]:
+    return (yield Request(key))
+
+
+def _root(key: str, document: Any, store: str) -> GroupMeta:
+    """The root group from v3's document, or v2's consolidated one."""
+    parsed = _json(document, key, store)
+    if key == ".zmetadata":
+        return parse_consolidated_v2("", parsed)
+    if parsed.get("node_type") == "array":
+        raise NotVczError(f"{store}: a Zarr array, not a group with {POSITION} in it")
+    return parse_group_v3("", parsed)
 
 
 def _read_array(name: str, zarr_format: Literal[2, 3]) -> Fetch[ArrayMeta | None]:

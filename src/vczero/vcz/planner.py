@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,11 @@ from vczero.vcz.regions import Intervals, Overlap
 from vczero.vcz.scan import BatchWork, first_of
 from vczero.vcz.schema import Batch
 
-__all__ = ["Planner", "Wanted"]
+__all__ = ["LOCATING", "Planner", "Wanted"]
 
 T = TypeVar("T")
+# The columns, but positions, that regions and targets are looked up in, most likely.
+LOCATING: Final = ("variant_contig", "variant_length")
 Int64s: TypeAlias = npt.NDArray[np.int64]
 
 # However little readahead there is, batches are not cut smaller.
@@ -72,9 +74,10 @@ class Planner:
         """
         fields = tuple(dict.fromkeys(fields))
         subset = query.samples is not None and query.semantics == "selection"
+        columns = sorted(query.predicate.columns) if query.predicate is not None else []
+        self._prepare([*fields, *columns], query.recompute, subset=subset)
         stored, derived = self._split(fields, recomputed=query.recompute, subset=subset)
         recomputed = query.recompute if query.semantics == "selection" else frozenset[str]()
-        columns = sorted(query.predicate.columns) if query.predicate is not None else []
         tested, tested_derived = self._split(columns, recomputed=recomputed, subset=subset)
         arrays = self._catalog.arrays([*stored, *tested])
         return Wanted(
@@ -153,6 +156,20 @@ class Planner:
         if self._located is None or self._located[0] != key:
             self._located = (key, self._locate(query))
         return self._located[1]
+
+    def _prepare(self, names: Sequence[str], recomputed: frozenset[str], *, subset: bool) -> None:
+        """Have asked for at once what these names, and the inputs of those that are computed, will need."""
+        again = {
+            name
+            for name in names
+            if name in DERIVED and (name in recomputed or (subset and DERIVED[name].depends_on_samples))
+        }
+        inputs = frozenset[str]().union(*(DERIVED[name].needs for name in again))
+        if COUNTS in inputs:
+            inputs |= {GENOTYPE, ALLELE}
+        stored = sorted(inputs.union(names) - again - {COUNTS, "variant_index"})
+        samples = ["sample_id"] if any(name.startswith("call_") for name in stored) else []
+        self._catalog.prepare(stored, samples)
 
     def _split(
         self, names: Iterable[str], *, recomputed: frozenset[str], subset: bool

@@ -13,7 +13,7 @@ from vczero.chunks.runtime import Runtime
 from vczero.errors import OptionError, SelectionError
 from vczero.vcz.catalog import Catalog
 from vczero.vcz.plan import Query, Semantics
-from vczero.vcz.planner import Planner
+from vczero.vcz.planner import LOCATING, Planner
 from vczero.vcz.properties import StoreProperties
 from vczero.vcz.regions import Overlap, RegionInput, Regions, parse_regions
 from vczero.vcz.schema import Predicate
@@ -145,6 +145,7 @@ class Selector(StoreProperties):
     def _parsed(self, value: RegionInput, what: str, *, complement: bool) -> Regions:
         if self._query.variants is not None:
             raise SelectionError("variants cannot be selected by number and by regions or targets at once")
+        self._catalog.prepare(LOCATING, ["contig_id", "region_index"])
         regions = parse_regions(value, what=what, complement=complement, contigs=self.contig_names)
         if what == "regions" and regions.complement:
             raise SelectionError("regions have no complement; use targets")
