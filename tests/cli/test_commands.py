@@ -261,6 +261,7 @@ def test_index_counts_without_region_index(tmp_path: Path) -> None:
     expected = [f"{name}\t{length}\t{n}" for name, length, n in zip(
         columns["contig_id"], columns["contig_length"], counts, strict=True
     )]  # fmt: skip
+    assert "variant_contig" in output("index", "-s", "--explain", without)
     for path in (with_index, without):
         assert output("index", "-s", path).splitlines() == expected[:3]
         assert output("index", "-s", "-a", path).splitlines() == expected
@@ -339,7 +340,9 @@ def test_null_samples_are_not_written(tmp_path: Path) -> None:
         ["-u", "-U"],
         ["-p", "-P"],
         ["-i", "QUAL>1", "-e", "QUAL>1"],
+        ["-i", "QUAL>1", "-i", "QUAL>2"],
         ["-s", "NA00001", "-S", "file"],
+        ["-t", "1", "-T", "file"],
         ["-r", "1", "-R", "file"],
         ["-v", "snps", "-V", "indels"],
         ["-x", "-X", "-s", "NA00001"],
@@ -387,6 +390,15 @@ def test_explain(example_store: Path) -> None:
     assert "call_genotype_phased" in plan
     assert "variant_id" not in plan
     assert "call_PL" in output("view", "--explain", example_store)
+    assert "nothing is scanned" in output("index", "-n", "--explain", example_store)
+    assert "region_index" in output("index", "-s", "--explain", example_store)
+
+
+def test_a_header_after_all(example_store: Path) -> None:
+    """--with-header undoes -h and -H, as for a command line that was begun by another program."""
+    whole = output("view", "--no-version", example_store)
+    for option in ("-h", "-H"):
+        assert output("view", "--no-version", option, "--with-header", example_store) == whole
 
 
 def test_the_command_is_in_the_header(example_store: Path) -> None:

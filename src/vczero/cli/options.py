@@ -127,6 +127,17 @@ _OVERLAPS: dict[str, Overlap] = {
 }
 
 
+def _once(short: str, name: str, **options: Any) -> Callable[[F], F]:
+    """An option with a value that is not to be overlooked because it is given again."""
+
+    def the_one(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> str | None:
+        if len(values) > 1:
+            raise OptionError(f"{name} is given {len(values)} times: join the expressions with && or ||")
+        return values[0] if values else None
+
+    return click.option(short, name, multiple=True, callback=the_one, **options)
+
+
 def selection_options(function: F) -> F:
     """Which records and samples."""
     overlap = click.Choice(list(_OVERLAPS))
@@ -155,8 +166,8 @@ def selection_options(function: F) -> F:
             "-S", "--samples-file", type=FILE, metavar="[^]FILE", help="As -s, from a file, one a line."
         ),
         click.option("--force-samples", is_flag=True, help="Warn of unknown samples, and go on."),
-        click.option("-i", "--include", metavar="EXPR", help="Records for which EXPR is true."),
-        click.option("-e", "--exclude", metavar="EXPR", help="Records for which EXPR is not true."),
+        _once("-i", "--include", metavar="EXPR", help="Records for which EXPR is true."),
+        _once("-e", "--exclude", metavar="EXPR", help="Records for which EXPR is not true."),
     ]
     for decorator in reversed(decorators):
         function = decorator(function)

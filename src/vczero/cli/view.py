@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -23,9 +23,6 @@ from vczero.cli.sites import site_options
 from vczero.errors import OptionError
 from vczero.formats.output import open_output
 from vczero.formats.outputtype import OutputType
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["view"]
 
@@ -56,6 +53,7 @@ class _View(Command):
 )
 @click.option("-h", "--header-only", is_flag=True, help="Only the header.")
 @click.option("-H", "--no-header", is_flag=True, help="No header.")
+@click.option("--with-header", is_flag=True, help="Header and records, whatever -h and -H say.")
 @click.option("-G", "--drop-genotypes", is_flag=True, help="No FORMAT and sample columns.")
 @click.option("-I", "--no-update", is_flag=True, help="Keep the stored AC and AN of a subset of samples.")
 @click.option("--no-version", is_flag=True, help="No version and command in the header.")
@@ -72,6 +70,7 @@ def view(
     write_index: str | None,
     header_only: bool,
     no_header: bool,
+    with_header: bool,
     drop_genotypes: bool,
     no_update: bool,
     no_version: bool,
@@ -79,6 +78,8 @@ def view(
     **reading: Any,
 ) -> None:
     """Print a store as VCF; with REGIONs, the records that overlap them."""
+    if with_header:
+        header_only = no_header = False
     if header_only and no_header:
         raise OptionError("--header-only and --no-header exclude each other")
     if region and reading["regions"] is not None:
