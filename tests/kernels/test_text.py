@@ -142,6 +142,23 @@ def test_format_keeps_gt_and_leaves_out_keys_without_values() -> None:
     assert both([text.Format(entries[1:]), text.Literal(b"\n")], 2, 2) == b"DP\t.\t7\n.\t.\t.\n"
 
 
+def test_cells_of_every_kind_side_by_side() -> None:
+    """Numbers in the table of short ones, beyond either end of it, and cells that are written by other loops."""
+    rng = np.random.default_rng(4)
+    shape = (4, 3000, 3)
+    entries = [text.Genotypes(rng.integers(-2, 12, (*shape[:2], 2)).astype("i1"))]
+    for dtype in ("i1", "i2", "i4", "i8"):
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        edges = [low, -3, -2, -1, 0, 9, 10, 99, 100, 999, 1000, 9999, 10000, high]
+        choice = rng.choice(np.array([edge for edge in edges if low <= edge <= high], dtype), shape)
+        entries.append(text.Values(choice, dtype.encode(), samples=True))
+    entries.append(text.Values(rng.random(shape[:2]).astype("f4"), b"F", samples=True))
+    entries.append(text.Values(strings([".", "", "word"] * 4000).reshape(shape[:2]), b"S", samples=True))
+    entries.append(text.Values(rng.choice(np.array(["", "x", "yz"]), shape[:2]), b"U", samples=True))
+    both([text.Format(tuple(entries)), text.Literal(b"\n")], *shape[:2])
+    both([text.Format((*entries[1:3], entries[5]))], 1, 50)
+
+
 @pytest.mark.parametrize("ploidy", [1, 2, 3, 5])
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4"])
 @pytest.mark.parametrize("has_phase", [True, False])

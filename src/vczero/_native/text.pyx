@@ -103,7 +103,7 @@ cdef char* write_format(
 ) except NULL nogil:
     """The keys that the row has, then each sample's values; tabs between, none in front."""
     cdef const Op* child
-    cdef Py_ssize_t k, sample, keys = 0
+    cdef Py_ssize_t k, keys = 0
     for k in range(op.children):
         child = op + 1 + k
         if is_present(child, row, samples):
@@ -116,17 +116,47 @@ cdef char* write_format(
         pos = put_char(out, pos, 46)
     if keys == 1 and present[0].code == GENOTYPES and is_diploid(present[0]):
         return write_calls(present[0], row, samples, 9, pos, out)
+    return write_cells(present, keys, row, samples, pos, out)
+
+
+cdef char* write_cells(
+    const Op** present, Py_ssize_t keys, Py_ssize_t row, Py_ssize_t samples, char* pos, Blocks out
+) except NULL nogil:
+    """A tab and the values of some keys, for each sample. Every cell gets a colon, the last one's is dropped."""
+    cdef const Op* op
+    cdef const char* p
+    cdef Py_ssize_t sample, k, room = 16
+    cdef Kind kind
+    for k in range(keys):
+        room += 22 * present[k].column.count + 16
     for sample in range(samples):
-        pos = put_char(out, pos, 9)
-        if keys == 0:
-            pos = put_char(out, pos, 46)
+        pos = reserve(out, pos, room)
+        pos[0] = 9
+        pos += 1
         for k in range(keys):
-            if k:
-                pos = put_char(out, pos, 58)
-            if present[k].code == GENOTYPES:
-                pos = write_genotype(present[k], row, sample, pos, out)
+            op = present[k]
+            kind = op.column.kind
+            p = op.column.data + row * op.column.row + sample * op.column.sample
+            if op.code == GENOTYPES:
+                pos = write_genotype(op, row, sample, pos, out)
+            elif kind == I1:
+                pos = put_integers[int8_t](p, op.column.value, op.column.count, 0, 58, pos)
+                continue
+            elif kind == I2:
+                pos = put_integers[int16_t](p, op.column.value, op.column.count, 0, 58, pos)
+                continue
+            elif kind == I4:
+                pos = put_integers[int32_t](p, op.column.value, op.column.count, 0, 58, pos)
+                continue
             else:
-                pos = write_cell(&present[k].column, row, sample, pos, out)
+                pos = reserve(out, write_cell(&op.column, row, sample, pos, out), room)
+            pos[0] = 58
+            pos += 1
+        if keys:
+            pos -= 1
+        else:
+            pos[0] = 46
+            pos += 1
     return pos
 
 

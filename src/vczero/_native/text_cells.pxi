@@ -3,29 +3,37 @@
 Every writer takes the position to write at and gives back the position after what it wrote.
 """
 
-cdef inline char* write_integers(const Column* c, const char* p, integer _type, char* pos, Blocks out) except NULL nogil:
+cdef inline char* put_integers(
+    const char* p, Py_ssize_t stride, Py_ssize_t count, integer _type, char separator, char* pos
+) noexcept nogil:
+    """A cell's values, and a separator; 22 bytes of room for each value and 8 more are reserved."""
     cdef integer value
+    cdef uint64_t index
     cdef Py_ssize_t k
-    cdef char* start
-    pos = reserve(out, pos, 22 * c.count + 4)
-    start = pos
-    for k in range(c.count):
+    cdef char* start = pos
+    for k in range(count):
         memcpy(&value, p, sizeof(integer))
-        p += c.value
+        p += stride
         if value == -2:
             break
-        if k:
-            pos[0] = 44
-            pos += 1
-        if value == -1:
-            pos[0] = 46
-            pos += 1
+        index = <uint64_t>value + 2
+        if index < SHORTS:
+            memcpy(pos, SHORT[index], 8)
+            pos += SHORT[index][7]
         else:
             pos = write_integer(pos, value)
+            pos[0] = 44
+            pos += 1
     if pos == start:
         pos[0] = 46
-        pos += 1
+        pos += 2
+    pos[-1] = separator
     return pos
+
+
+cdef inline char* write_integers(const Column* c, const char* p, integer _type, char* pos, Blocks out) except NULL nogil:
+    pos = reserve(out, pos, 22 * c.count + 8)
+    return put_integers(p, c.value, c.count, _type, 44, pos) - 1
 
 
 cdef inline char* write_floats(const Column* c, const char* p, char* pos, Blocks out) except NULL nogil:

@@ -2,6 +2,10 @@
 
 # 0 to 999 in up to three digits, and how many in the fourth byte.
 cdef char[1000][4] SMALL
+# -2 to 9999 with a comma behind, and how many characters in the eighth byte; none for -2.
+cdef enum:
+    SHORTS = 10002
+cdef char[SHORTS][8] SHORT
 # The text of a diploid call by its two bytes, then by phased: up to seven characters, how many in the eighth.
 cdef char[131072][8] CALLS
 cdef bint LITTLE_ENDIAN = False
@@ -27,6 +31,11 @@ cdef void fill_tables() noexcept:
     LITTLE_ENDIAN = (<char*>&probe)[0] == 1
     for value in range(1000):
         SMALL[value][3] = <char>small_text(SMALL[value], value)
+    memcpy(SHORT[1], b".,\0\0\0\0\0\2", 8)
+    for value in range(10000):
+        length = write_integer(SHORT[value + 2], value) - SHORT[value + 2]
+        SHORT[value + 2][length] = 44
+        SHORT[value + 2][7] = <char>(length + 1)
     for pair in range(65536):
         first, second = <int8_t>(pair & 255), <int8_t>(pair >> 8)
         for phased in range(2):
