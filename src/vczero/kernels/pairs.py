@@ -1,0 +1,117 @@
+"""Two-bit codes of pairs of small integers, four codes to a byte, the first lowest.
+
+| pair | code |
+| --- | --- |
+| (0, 0) | 3 |
+| (0, 1), (1, 0) | 2 |
+| (1, 1) | 0 |
+| both negative | 1 |
+| (x, -2) | that of (x, x) |
+
+No other pair has a code: one of a value and -1, or of a negative and a value, is *half* there, and one with a
+value other than -2, -1, 0 or 1 is *foreign*. The first such pair of a row is reported in `bad`: its number and
+1, in the lower 30 bits, and HALF or FOREIGN; 0 where all have codes. The codes of a row that has such a pair mean
+nothing.
+
+The kernels release the GIL and may run in any number of threads. Each has its twin in NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vczero._native import pairs as _native
+from vczero.kernels.bitplanes import unshuffle_numpy
+
+__all__ = ["FOREIGN", "HALF", "code_plane_rows", "code_plane_rows_numpy", "code_rows", "code_rows_numpy"]
+
+Bytes = npt.NDArray[np.uint8]
+Bad = npt.NDArray[np.uint32]
+
+HALF: Final = 1 << 30
+FOREIGN: Final = 1 << 31
+
+
+def code_rows(values: npt.NDArray[np.int8], codes: Bytes, bad: Bad) -> None:
+    """Write the codes of rows of pairs.
+
+    Args:
+        values: int8 (rows, pairs, 2), or (rows, pairs, 1): the second value is then -2 everywhere. May be
+            strided along axis 0 only.
+        codes: uint8 (rows, ceil(pairs / 4)), may be strided along axis 0; bits without a pair become 0.
+        bad: uint32 (rows,), contiguous. Rows in which it is not 0 keep what they have.
+
+    Raises:
+        ValueError: the sizes do not fit.
+    """
+    _native.code_rows(values, codes, bad)
+
+
+def code_rows_numpy(values: npt.NDArray[np.int8], codes: Bytes, bad: Bad) -> None:
+    """`code_rows` in NumPy."""
+    if values.shape[2] == 1:
+        values = np.concatenate((values, np.full_like(values, -2)), axis=2)
+    a, b = values[:, :, 0], values[:, :, 1]
+    b = np.where((b == -2) & (a >= 0), a, b)
+    found = np.select([(a < 0) & (b < 0), a + b == 0, a + b == 1], [1, 3, 2], 0).astype(np.uint8)
+    padded = np.zeros((len(values), 4 * codes.shape[1]), np.uint8)
+    padded[:, : found.shape[1]] = found
+    codes[...] = sum(padded[:, place::4] << (2 * place) for place in range(4))
+    foreign = ((values < -2) | (values > 1)).any(axis=2)
+    wrong = foreign | ((a < 0) != (b < 0))
+    for row in np.flatnonzero(wrong.any(axis=1) & (bad == 0)):
+        pair = int(wrong[row].argmax())
+        bad[row] = (FOREIGN if foreign[row, pair] else HALF) | (pair + 1)
+
+
+def code_plane_rows(
+    planes: Bytes,
+    block_bytes: int,
+    first: int,
+    last: int,
+    at: int,
+    row_bytes: int,
+    used_bytes: int,
+    codes: Bytes,
+    bad: Bad,
+) -> None:
+    """Write the codes of bytes [first, last) of a run of blocks of bit planes (see `kernels.bitplanes`).
+
+    Rows need not begin where blocks do: calls with all runs of a chunk, in order, add up to the whole.
+
+    Args:
+        planes: uint8 (bytes,), contiguous.
+        block_bytes: length of each block; it, `first`, `last`, `at` and `row_bytes` are multiples of 8.
+        first, last: the bytes wanted, counted from the start of the run.
+        at: where the first of them lies in the rows, counted in bytes.
+        row_bytes: length of a row.
+        used_bytes: how many bytes of each row are pairs that are wanted, from its start.
+        codes: uint8 (rows, ceil(used_bytes / 8)), may be strided along axis 0.
+        bad: as for `code_rows`.
+
+    Raises:
+        ValueError: the sizes make no sense.
+    """
+    _native.code_plane_rows(planes, block_bytes, first, last, at, row_bytes, used_bytes, codes, bad)
+
+
+def code_plane_rows_numpy(
+    planes: Bytes,
+    block_bytes: int,
+    first: int,
+    last: int,
+    at: int,
+    row_bytes: int,
+    used_bytes: int,
+    codes: Bytes,
+    bad: Bad,
+) -> None:
+    """`code_plane_rows` in NumPy, of whole rows."""
+    values = np.empty((1, last - first), np.uint8)
+    unshuffle_numpy(planes, block_bytes, first, last, values, 0)
+    rows = slice(at // row_bytes, (at + last - first) // row_bytes)
+    whole = values.reshape(-1, row_bytes)[:, :used_bytes].view(np.int8)
+    code_rows_numpy(whole.reshape(len(whole), -1, 2), codes[rows], bad[rows])
