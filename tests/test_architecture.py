@@ -35,7 +35,7 @@ CROSSING = {
 }
 CROSSED = {
     f"chunks.{name}"
-    for name in ("metadata", "grid", "blocks", "columns", "counts", "stores", "steps", "runtime")
+    for name in ("metadata", "grid", "blocks", "columns", "counts", "paircodes", "stores", "steps", "runtime")
 }
 
 GENOMICS = set(

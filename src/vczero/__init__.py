@@ -20,12 +20,15 @@ if TYPE_CHECKING:
         NotVczError,
         OptionError,
         OutputError,
+        RecordError,
         SelectionError,
         StoreError,
         StoreNotFoundError,
         UnsupportedError,
         VczeroError,
     )
+    from vczero.formats.plink import BedEncoder
+    from vczero.formats.plinkfiles import write_bim, write_fam, write_plink
     from vczero.formats.writing import write_query, write_vcf
     from vczero.vcz.opening import open_vcz as open  # noqa: A004
     from vczero.vcz.predicates import BcftoolsFilter, Filter
@@ -39,6 +42,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "Batch",
     "BcftoolsFilter",
+    "BedEncoder",
     "BlockReader",
     "ChunkError",
     "ExpressionError",
@@ -50,6 +54,7 @@ __all__ = [
     "NotVczError",
     "OptionError",
     "OutputError",
+    "RecordError",
     "SelectionError",
     "SiteFilter",
     "StoreError",
@@ -62,6 +67,9 @@ __all__ = [
     "open",
     "open_zarr",
     "trim_fill",
+    "write_bim",
+    "write_fam",
+    "write_plink",
     "write_query",
     "write_vcf",
 ]
@@ -70,6 +78,7 @@ __all__ = [
 _HOMES = {
     "Batch": "vczero.vcz.schema:Batch",
     "BcftoolsFilter": "vczero.vcz.predicates:BcftoolsFilter",
+    "BedEncoder": "vczero.formats.plink:BedEncoder",
     "BlockReader": "vczero.chunks.blocks:BlockReader",
     "FieldInfo": "vczero.vcz.schema:FieldInfo",
     "Filter": "vczero.vcz.predicates:Filter",
@@ -80,6 +89,9 @@ _HOMES = {
     "open": "vczero.vcz.opening:open_vcz",
     "open_zarr": "vczero.chunks.stores:open_store",
     "trim_fill": "vczero.vcz.values:trim_fill",
+    "write_bim": "vczero.formats.plinkfiles:write_bim",
+    "write_fam": "vczero.formats.plinkfiles:write_fam",
+    "write_plink": "vczero.formats.plinkfiles:write_plink",
     "write_query": "vczero.formats.writing:write_query",
     "write_vcf": "vczero.formats.writing:write_vcf",
 }

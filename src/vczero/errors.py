@@ -11,6 +11,7 @@
     ├── SelectionError (ValueError)           samples, regions, targets or indexes that make no sense
     ├── ExpressionError (ValueError)          a filter or query format: carries text and position
     ├── OptionError (ValueError)              a parameter out of its range, or two that contradict
+    ├── RecordError (ValueError)              a record that the output's format cannot hold: names it
     ├── OutputError (OSError)                 the output cannot be written
     └── MissingDependencyError (ImportError)  an optional package is absent: carries the pip command
 
@@ -29,6 +30,7 @@ __all__ = [
     "NotVczError",
     "OptionError",
     "OutputError",
+    "RecordError",
     "SelectionError",
     "StoreError",
     "StoreNotFoundError",
@@ -123,6 +125,20 @@ class ExpressionError(VczeroError, ValueError):
 
 class OptionError(VczeroError, ValueError):
     """A parameter is out of its range, or two contradict each other."""
+
+
+class RecordError(VczeroError, ValueError):
+    """A record, or the call of one of its samples, that the output's format cannot hold.
+
+    Attributes:
+        variant: its number in the store; None where it is not about one record.
+        sample: the sample's name, if it is about one.
+    """
+
+    def __init__(self, message: str, *, variant: int | None = None, sample: str | None = None) -> None:
+        super().__init__(message)
+        self.variant = variant
+        self.sample = sample
 
 
 class OutputError(VczeroError, OSError):

@@ -125,17 +125,18 @@ REFUSAL = "no such|do not fit|does not fit|whole words|side by side"
 @pytest.mark.parametrize(
     ("change", "value"),
     [
-        ("block_bytes", 12), ("block_bytes", 0), ("first", 4), ("first", -8), ("last", 168), ("at", 8), ("at", -8),
-        ("row_bytes", 0), ("row_bytes", 20), ("used_bytes", 0), ("used_bytes", 15), ("used_bytes", 24),
-        ("codes", np.empty((10, 3), np.uint8)), ("codes", np.empty((9, 2), np.uint8)),
-        ("codes", np.empty((10, 4), np.uint8)[:, ::2]), ("bad", np.zeros(9, np.uint32)),
+        ("block_bytes", 12), ("block_bytes", 0), ("first", 4), ("first", -8), ("last", 168),
+        ("at", 8), ("at", -8), ("row_bytes", 0), ("row_bytes", 20), ("used_bytes", 0),
+        ("used_bytes", 15), ("used_bytes", 24), ("codes", np.empty((10, 3), np.uint8)),
+        ("codes", np.empty((9, 2), np.uint8)), ("codes", np.empty((10, 4), np.uint8)[:, ::2]), ("bad", np.zeros(9, np.uint32)),
     ],
 )  # fmt: skip
 def test_sizes_that_make_no_sense(change, value):
     """Anything that would read or write elsewhere is refused."""
     given_ = {
-        "planes": np.zeros(160, np.uint8), "block_bytes": 64, "first": 0, "last": 160, "at": 0, "row_bytes": 16,
-        "used_bytes": 16, "codes": np.empty((10, 2), np.uint8), "bad": np.zeros(10, np.uint32),
+        "planes": np.zeros(160, np.uint8), "block_bytes": 64, "first": 0, "last": 160, "at": 0,
+        "row_bytes": 16, "used_bytes": 16, "codes": np.empty((10, 2), np.uint8),
+        "bad": np.zeros(10, np.uint32),
     }  # fmt: skip
     pairs.code_plane_rows(*given_.values())
     with pytest.raises(ValueError, match=REFUSAL):

@@ -4,6 +4,7 @@
     decompress_rows(data, nbytes, out, first_row)             rows to a view that is strided along axis 0
     decompress_spans(data, nbytes, out, spans)                several byte ranges, each block decoded once
     count_rows(data, nbytes, row_bytes, used_bytes, counts)   values counted per row, without making them
+    code_rows(data, nbytes, spans, row_bytes, ...)            two-bit codes of pairs, without making them
     take_columns(data, nbytes, row_bytes, rows, starts, out)  some bytes of each row
 
 `data` is a whole chunk, or the `SparseBlosc` that `blosc_index.fetch` returned, which holds some blocks
@@ -44,12 +45,19 @@ from vczero.chunks.blosc_index import (
     read_whole_header,
 )
 from vczero.errors import ChunkError
-from vczero.kernels import bitplanes, gather
+from vczero.kernels import bitplanes, gather, pairs
 
 if TYPE_CHECKING:
     from vczero.chunks.stores import Buffer
 
-__all__ = ["count_rows", "decompress_into", "decompress_rows", "decompress_spans", "take_columns"]
+__all__ = [
+    "code_rows",
+    "count_rows",
+    "decompress_into",
+    "decompress_rows",
+    "decompress_spans",
+    "take_columns",
+]
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -113,24 +121,11 @@ def decompress_spans(
         data = SparseBlosc(read_index(header, data), (0,), (data,))
     header = _same_size(data, nbytes)
     planes = header.has_planes
-    placed = 0
-    shifts = []
-    for start, stop in spans:
-        shifts.append(placed - start)
-        placed += stop - start
-    number = 0
-    for at, run in _runs(data, needed_blocks(data.index, spans), ordered=not planes):
-        end = at + len(run)
-        while spans[number][1] <= at:
-            number += 1
-        for (start, stop), shift in zip(spans[number:], shifts[number:], strict=True):
-            if start >= end:
-                break
-            first, last = max(start, at), min(stop, end)
-            if planes:
-                bitplanes.unshuffle(run, header.block_bytes, first - at, last - at, out, first + shift)
-            else:
-                bitplanes.copy_rows(run[first - at : last - at], out, first + shift)
+    for run, first, last, placed in _parts(data, spans, ordered=not planes):
+        if planes:
+            bitplanes.unshuffle(run, header.block_bytes, first, last, out, placed)
+        else:
+            bitplanes.copy_rows(run[first:last], out, placed)
 
 
 def count_rows(
@@ -167,6 +162,41 @@ def count_rows(
     needed = needed_blocks(data.index, ((start, min(start + len(counts) * row_bytes, nbytes)),))
     for at, run in _runs(data, needed, ordered=False):
         bitplanes.count_planes(run, header.block_bytes, at - start, row_bytes, used_bytes, counts)
+    return True
+
+
+def code_rows(
+    data: Buffer | SparseBlosc,
+    nbytes: int,
+    spans: Sequence[tuple[int, int]],
+    row_bytes: int,
+    used_bytes: int,
+    codes: Bytes,
+    bad: npt.NDArray[np.uint32],
+) -> bool:
+    """Write the two-bit codes of pairs of bytes, row after row, if the chunk holds bit planes of bytes.
+
+    Args:
+        data: the chunk.
+        nbytes: its length, uncompressed.
+        spans: whole rows, ascending and disjoint.
+        row_bytes: length of a row.
+        used_bytes: how many bytes of each row are pairs that are wanted, from its start.
+        codes, bad: as for `kernels.pairs.code_rows`; `bad` is 0.
+
+    Returns:
+        Whether it does, and rows begin at whole bytes of bits. If not, nothing was done.
+
+    Raises:
+        ChunkError: the bytes are not a Blosc chunk of that size. `codes` may have been written to.
+    """
+    if not isinstance(data, SparseBlosc):
+        data = open_chunk(data, nbytes)
+    header = _same_size(data, nbytes)
+    if not header.has_planes or header.block_bytes % 8 or row_bytes % 8:
+        return False
+    for run, first, last, placed in _parts(data, spans, ordered=False):
+        pairs.code_plane_rows(run, header.block_bytes, first, last, placed, row_bytes, used_bytes, codes, bad)
     return True
 
 
@@ -231,6 +261,28 @@ def _same_size(chunk: SparseBlosc, nbytes: int) -> Header:
     if header.nbytes != nbytes:
         raise ChunkError(f"the Blosc header promises {header.nbytes} decoded bytes, the metadata {nbytes}")
     return header
+
+
+def _parts(
+    chunk: SparseBlosc, spans: Sequence[tuple[int, int]], *, ordered: bool
+) -> Iterator[tuple[Bytes, int, int, int]]:
+    # Of each run of blocks, what it holds of the spans: the run, first and last byte within it, and where
+    # these come in the spans, laid one after the other.
+    placed = 0
+    shifts = []
+    for start, stop in spans:
+        shifts.append(placed - start)
+        placed += stop - start
+    number = 0
+    for at, run in _runs(chunk, needed_blocks(chunk.index, spans), ordered=ordered):
+        end = at + len(run)
+        while spans[number][1] <= at:
+            number += 1
+        for (start, stop), shift in zip(spans[number:], shifts[number:], strict=True):
+            if start >= end:
+                break
+            first, last = max(start, at), min(stop, end)
+            yield run, first - at, last - at, first + shift
 
 
 def _runs(chunk: SparseBlosc, blocks: npt.NDArray[np.intp], *, ordered: bool) -> Iterator[tuple[int, Bytes]]:

@@ -9,9 +9,9 @@
 | (x, -2) | that of (x, x) |
 
 No other pair has a code: one of a value and -1, or of a negative and a value, is *half* there, and one with a
-value other than -2, -1, 0 or 1 is *foreign*. The first such pair of a row is reported in `bad`: its number and
-1, in the lower 30 bits, and HALF or FOREIGN; 0 where all have codes. The codes of a row that has such a pair mean
-nothing.
+value other than -2, -1, 0 or 1 is *foreign*. The first such pair of a row is reported in `bad`: its number
+and 1, in the lower 30 bits, and HALF or FOREIGN (or CROWD: what callers report of more values than two); 0
+where all have codes. The codes of a row that has such a pair mean nothing.
 
 The kernels release the GIL and may run in any number of threads. Each has its twin in NumPy.
 """
@@ -26,13 +26,22 @@ import numpy.typing as npt
 from vczero._native import pairs as _native
 from vczero.kernels.bitplanes import unshuffle_numpy
 
-__all__ = ["FOREIGN", "HALF", "code_plane_rows", "code_plane_rows_numpy", "code_rows", "code_rows_numpy"]
+__all__ = [
+    "CROWD",
+    "FOREIGN",
+    "HALF",
+    "code_plane_rows",
+    "code_plane_rows_numpy",
+    "code_rows",
+    "code_rows_numpy",
+]
 
 Bytes = npt.NDArray[np.uint8]
 Bad = npt.NDArray[np.uint32]
 
 HALF: Final = 1 << 30
 FOREIGN: Final = 1 << 31
+CROWD: Final = 3 << 30
 
 
 def code_rows(values: npt.NDArray[np.int8], codes: Bytes, bad: Bad) -> None:
@@ -60,8 +69,8 @@ def code_rows_numpy(values: npt.NDArray[np.int8], codes: Bytes, bad: Bad) -> Non
     padded = np.zeros((len(values), 4 * codes.shape[1]), np.uint8)
     padded[:, : found.shape[1]] = found
     codes[...] = sum(padded[:, place::4] << (2 * place) for place in range(4))
-    foreign = ((values < -2) | (values > 1)).any(axis=2)
-    wrong = foreign | ((a < 0) != (b < 0))
+    foreign = np.logical_or.reduce((values < -2) | (values > 1), axis=2)
+    wrong: npt.NDArray[np.bool_] = foreign | ((a < 0) != (b < 0))
     for row in np.flatnonzero(wrong.any(axis=1) & (bad == 0)):
         pair = int(wrong[row].argmax())
         bad[row] = (FOREIGN if foreign[row, pair] else HALF) | (pair + 1)

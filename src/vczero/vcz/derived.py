@@ -19,17 +19,19 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.kernels.bitplanes import count_values
+from vczero.kernels.pairs import CROWD, code_rows
 from vczero.strings import Strings
 from vczero.vcz.schema import Column
 from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL, INT_MISSING
 
 __all__ = [
     "ALLELE",
-    "COUNTED",
+    "CODES",
     "COUNTS",
     "DERIVED",
     "GENOTYPE",
     "MOST_COUNTED",
+    "TAPPED",
     "Derived",
     "allele_counts",
     "computable",
@@ -41,6 +43,9 @@ MOST_COUNTED: Final = 254
 
 COUNTS: Final = "call_genotype/counts"
 """int32, (variants, chunks, alleles + 2): occurrences of each allele, of fill (-2), of missing (-1)."""
+
+CODES: Final = "call_genotype/codes"
+"""uint8, (variants, chunks, bytes): genotypes as two-bit codes, of each chunk (`chunks.paircodes`)."""
 
 GENOTYPE: Final = "call_genotype"
 ALLELE: Final = "variant_allele"
@@ -72,18 +77,25 @@ class Derived:
     @property
     def depends_on_samples(self) -> bool:
         """Whether a selection of samples changes it."""
-        return bool(self.needs & {COUNTS, GENOTYPE})
+        return bool(self.needs & {*TAPPED, GENOTYPE})
 
 
-COUNTED: Final = Derived(
-    COUNTS,
-    frozenset({COUNTS}),
-    ("variants", "", ""),
-    np.dtype(np.int32),
-    "Occurrences of each allele",
-    lambda columns, numbers: np.asarray(columns[COUNTS]),
-)
-"""`COUNTS` itself, which a predicate may ask for."""
+def _tapped(name: str, dtype: Any, description: str) -> Derived:
+    return Derived(
+        name,
+        frozenset({name}),
+        ("variants", "", ""),
+        np.dtype(dtype),
+        description,
+        lambda columns, numbers: np.asarray(columns[name]),
+    )
+
+
+TAPPED: Final[Mapping[str, Derived]] = {
+    COUNTS: _tapped(COUNTS, np.int32, "Occurrences of each allele"),
+    CODES: _tapped(CODES, np.uint8, "Genotypes as two-bit codes"),
+}
+"""Columns that no store has, taken from the stored bytes of genotypes where these allow it."""
 
 
 def computable(name: str, has: Callable[[str], bool]) -> bool:
@@ -107,11 +119,31 @@ def allele_counts(genotypes: Column, alleles: Column) -> Int32s:
     return counts[:, None, :]
 
 
+def genotype_codes(genotypes: Column) -> npt.NDArray[np.uint8]:
+    """uint8, (variants, 1, ceil(samples / 4) + 4): `CODES` from genotypes, (variants, samples, ploidy)."""
+    assert isinstance(genotypes, np.ndarray)
+    variants, samples = genotypes.shape[:2]
+    calls = genotypes.reshape(variants, samples, prod(genotypes.shape[2:]))
+    calls = calls if calls.dtype == np.int8 else np.clip(calls, -128, 127).astype(np.int8)
+    pair = calls[:, :, :2] if calls.shape[2] else np.full((variants, samples, 1), INT_MISSING, np.int8)
+    codes = np.zeros((variants, 1, -(-samples // 4) + 4), np.uint8)
+    bad = np.zeros(variants, np.uint32)
+    code_rows(np.ascontiguousarray(pair), codes[:, 0, :-4], bad)
+    if calls.shape[2] > 2:
+        more = (calls[:, :, 2:] != INT_FILL).any(axis=2) & (calls >= 0).any(axis=2)
+        wrong = more.any(axis=1)
+        bad[wrong] = CROWD | (more[wrong].argmax(axis=1).astype(np.uint32) + 1)
+    codes[:, 0, -4:] = bad.view(np.uint8).reshape(variants, 4)
+    return codes
+
+
 def compute(fields: Sequence[Derived], columns: Columns, numbers: npt.NDArray[np.int64]) -> dict[str, Column]:
     """`columns` and the fields computed from them."""
     known = dict(columns)
     if COUNTS not in known and any(COUNTS in field.needs for field in fields):
         known[COUNTS] = allele_counts(known[GENOTYPE], known[ALLELE])
+    if CODES not in known and any(CODES in field.needs for field in fields):
+        known[CODES] = genotype_codes(known[GENOTYPE])
     for field in fields:
         known[field.name] = field.compute(known, numbers)
     return known

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from vczero.chunks.columns import SelectedColumns
 from vczero.chunks.counts import ValueCounts
 from vczero.chunks.grid import AxisPart, Indexer, split_axis
+from vczero.chunks.paircodes import BAD_BYTES, PairCodes
 from vczero.chunks.steps import Read, Rows
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ __all__ = [
     "Part",
     "Runs",
     "Tile",
+    "can_be_coded",
     "lay_out",
+    "lay_out_codes",
     "lay_out_counts",
     "runs_of",
     "split_runs",
@@ -189,6 +192,27 @@ def lay_out_counts(name: str, reader: BlockReader, samples: Int64s | None, num_v
         reader = SelectedColumns(reader, selected)
     counts = ValueCounts(reader, num_values)
     return Layout(name, counts, tuple(tiles), (len(tiles), num_values + 2), np.dtype(np.int32), False, False)
+
+
+def lay_out_codes(name: str, reader: BlockReader) -> Layout:
+    """The layout of the two-bit codes of (variants, samples, ploidy), of all samples.
+
+    Column: uint8, (variants, chunks, bytes); what each chunk gives is described at `PairCodes`.
+    """
+    codes = PairCodes(reader)
+    whole = slice(None)
+    tiles = [
+        Tile((number, 0), None, (slice(number, number + 1), whole), in_order=False, direct=True)
+        for number in range(reader.cdata_shape[1])
+    ]
+    width = -(-reader.meta.chunk_shape[1] // 4) + BAD_BYTES
+    return Layout(name, codes, tuple(tiles), (len(tiles), width), np.dtype(np.uint8), False, False)
+
+
+def can_be_coded(reader: BlockReader) -> bool:
+    """Whether `lay_out_codes` can lay the array out, so that each chunk of samples begins a byte of codes."""
+    meta = reader.meta
+    return PairCodes.fits(meta) and (meta.chunk_shape[1] % 4 == 0 or meta.chunk_shape[1] >= meta.shape[1])
 
 
 def split_runs(runs: Runs, *, chunk_rows: int, num_rows: int) -> list[Part]:

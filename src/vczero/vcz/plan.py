@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.chunks.steps import Step
-from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE
-from vczero.vcz.layout import Layout, Runs, lay_out, lay_out_counts, split_runs
+from vczero.vcz.derived import ALLELE, CODES, COUNTS, GENOTYPE, TAPPED
+from vczero.vcz.layout import Layout, Runs, lay_out, lay_out_codes, lay_out_counts, split_runs
 from vczero.vcz.regions import Overlap, Regions
 from vczero.vcz.schema import Predicate
 from vczero.vcz.selectivity import Selectivity
@@ -179,7 +179,7 @@ def plan(
     """The plan of a scan; linear in steps, runs and chunks per step.
 
     Args:
-        arrays: of every field named, each with a variants axis; for `COUNTS`, of genotypes and alleles.
+        arrays: of every field named, each with a variants axis; for `TAPPED` ones, of genotypes and alleles.
         num_variants: of the store.
         fields: the batch's stored columns.
         tested: what the predicate reads; None: there is no predicate.
@@ -192,7 +192,7 @@ def plan(
     """
     same_samples = samples is tested_samples
     of_test = {name: _lay_out(arrays, name, tested_samples) for name in tested or ()}
-    shared = {name for name in fields if name in of_test and (same_samples or name != COUNTS)}
+    shared = {name for name in fields if name in of_test and (same_samples or name not in TAPPED)}
     rest = {name: _lay_out(arrays, name, samples) for name in fields if name not in shared}
     outputs = {name: of_test[name] if name in shared else rest[name] for name in fields}
     places = None
@@ -223,6 +223,8 @@ def _lay_out(arrays: Mapping[str, StoredArray], name: str, samples: Int64s | Non
     if name == COUNTS:
         num_alleles = arrays[ALLELE].reader.meta.shape[1]
         return lay_out_counts(name, arrays[GENOTYPE].reader, samples, num_alleles)
+    if name == CODES:
+        return lay_out_codes(name, arrays[GENOTYPE].reader)
     array = arrays[name]
     return lay_out(array.name, array.reader, array.dims, samples)
 

@@ -15,8 +15,18 @@ import numpy.typing as npt
 
 from vczero.chunks.runtime import Runtime
 from vczero.vcz.catalog import Catalog
-from vczero.vcz.derived import ALLELE, COUNTED, COUNTS, DERIVED, GENOTYPE, MOST_COUNTED, Derived, computable
-from vczero.vcz.layout import Layout
+from vczero.vcz.derived import (
+    ALLELE,
+    CODES,
+    COUNTS,
+    DERIVED,
+    GENOTYPE,
+    MOST_COUNTED,
+    TAPPED,
+    Derived,
+    computable,
+)
+from vczero.vcz.layout import Layout, can_be_coded
 from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_columns
 from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
 from vczero.vcz.properties import StoreProperties
@@ -99,8 +109,8 @@ class Planner:
             batch_bytes = min(batch_bytes, max(self._runtime.readahead_bytes // 4, _LEAST_BATCH_BYTES))
         query = wanted.query
         arrays = self._catalog.arrays([*wanted.stored, *wanted.tested])
-        stored = self._with_inputs(wanted.stored, wanted.derived, arrays)
-        tested = self._with_inputs(wanted.tested, wanted.tested_derived, arrays)
+        stored = self._with_inputs(query, wanted.stored, wanted.derived, arrays)
+        tested = self._with_inputs(query, wanted.tested, wanted.tested_derived, arrays)
         first = first_of(query.predicate)
         if any(field.name in first and field.depends_on_samples for field in wanted.tested_derived):
             first = frozenset()  # what is computed from genotypes is not to be had for little
@@ -117,6 +127,7 @@ class Planner:
             fields=stored,
             tested=None if query.predicate is None else tested,
             first=self._with_inputs(
+                query,
                 [name for name in wanted.tested if name in first],
                 [field for field in wanted.tested_derived if field.name in first],
                 arrays,
@@ -178,21 +189,25 @@ class Planner:
         read: list[str] = []
         computed: list[Derived] = []
         for name in names:
-            field = COUNTED if name == COUNTS else DERIVED.get(name)
+            field = TAPPED.get(name) or DERIVED.get(name)
             again = name in recomputed or (subset and field is not None and field.depends_on_samples)
             if field is None or (not again and self._is_stored(name)):
                 read.append(name)
-            elif field is COUNTED or computable(name, self._catalog.has):
+            elif name in TAPPED or computable(name, self._catalog.has):
                 computed.append(field)
             else:
                 read.append(name)
         return read, computed
 
     def _is_stored(self, name: str) -> bool:
-        return name != "variant_index" and self._catalog.has(name)
+        return name != "variant_index" and name not in TAPPED and self._catalog.has(name)
 
     def _with_inputs(
-        self, names: Sequence[str], derived: Sequence[Derived], arrays: dict[str, StoredArray]
+        self,
+        query: Query,
+        names: Sequence[str],
+        derived: Sequence[Derived],
+        arrays: dict[str, StoredArray],
     ) -> list[str]:
         """`names` and what computed fields need; the arrays of all of them are added to `arrays`."""
         needs = sorted(frozenset[str]().union(*(field.needs for field in derived)))
@@ -202,7 +217,12 @@ class Planner:
             by_kernel = meta.dtype == np.int8 and alleles.shape[1] <= MOST_COUNTED
             if not by_kernel or GENOTYPE in (*names, *needs):
                 needs = [GENOTYPE if need == COUNTS else need for need in needs]
-        arrays |= self._catalog.arrays(name for name in needs if name != COUNTS)
+        if CODES in needs:
+            arrays |= self._catalog.arrays([GENOTYPE])
+            has_all = query.samples is None and len(self._facts.real_samples) == self._facts.num_samples
+            if not (has_all and can_be_coded(arrays[GENOTYPE].reader)) or GENOTYPE in (*names, *needs):
+                needs = [GENOTYPE if need == CODES else need for need in needs]
+        arrays |= self._catalog.arrays(name for name in needs if name not in TAPPED)
         return list(dict.fromkeys([*names, *needs]))
 
     @property
