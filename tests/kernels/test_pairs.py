@@ -128,7 +128,8 @@ REFUSAL = "no such|do not fit|does not fit|whole words|side by side"
         ("block_bytes", 12), ("block_bytes", 0), ("first", 4), ("first", -8), ("last", 168),
         ("at", 8), ("at", -8), ("row_bytes", 0), ("row_bytes", 20), ("used_bytes", 0),
         ("used_bytes", 15), ("used_bytes", 24), ("codes", np.empty((10, 3), np.uint8)),
-        ("codes", np.empty((9, 2), np.uint8)), ("codes", np.empty((10, 4), np.uint8)[:, ::2]), ("bad", np.zeros(9, np.uint32)),
+        ("codes", np.empty((9, 2), np.uint8)), ("codes", np.empty((10, 4), np.uint8)[:, ::2]),
+        ("bad", np.zeros(9, np.uint32)),
     ],
 )  # fmt: skip
 def test_sizes_that_make_no_sense(change, value):
