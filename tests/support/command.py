@@ -36,6 +36,7 @@ class Done:
     returncode: int
     stdout: str
     stderr: str
+    written: bytes
 
 
 def vczero(*arguments: str | Path) -> Done:
@@ -51,9 +52,10 @@ def vczero(*arguments: str | Path) -> Done:
             os.dup2(kept, 1)
             os.close(kept)
         file.seek(0)
-        written = file.read().decode()
+        written = file.read()
     assert isinstance(ended.value.code, int)
-    return Done(ended.value.code, written + printed.getvalue(), complaints.getvalue())
+    text = written.decode(errors="replace") + printed.getvalue()
+    return Done(ended.value.code, text, complaints.getvalue(), written)
 
 
 def output(*arguments: str | Path) -> str:
@@ -61,3 +63,10 @@ def output(*arguments: str | Path) -> str:
     done = vczero(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def raw_output(*arguments: str | Path) -> bytes:
+    """The bytes that the command writes; as `output`."""
+    done = vczero(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.written

@@ -7,6 +7,7 @@ that has no value at all is a single missing one.
 cdef struct Extent:
     int64_t smallest, largest   # of the values; missing and fill, -1 and -2, are among them
     bint filled                 # whether there may be fill
+    bint large                  # whether there are values that are too large; the others' extent is above
 
 
 cdef inline bint is_flat(const Column* c, Py_ssize_t samples, Py_ssize_t size) noexcept nogil:
@@ -54,19 +55,20 @@ cdef void convert(const integer* values, Py_ssize_t count, bint single, target* 
         out[k] = end if value == -2 else missing if value == -1 else <target>value
 
 
-cdef void convert_large(const integer* values, Py_ssize_t count, bint single, int32_t* out) noexcept nogil:
-    """The same where values do not fit 32 bits: those are missing, as bcftools 1.16 has it (observed)."""
-    cdef int32_t missing = -INT32_MAX - 1
+cdef inline bint is_large(int64_t value) noexcept nogil:
+    """Whether no type of BCF holds it: such values are missing, as bcftools 1.16 has it (observed)."""
+    return value > INT32_MAX or value < -<int64_t>INT32_MAX - 1 + RESERVED
+
+
+cdef void convert_large(const integer* values, Py_ssize_t count, bint single, target* out) noexcept nogil:
+    """The same where some values are too large."""
+    cdef target missing = <target>(-(<int64_t>1 << (8 * sizeof(target) - 1)))
     cdef Py_ssize_t k
-    cdef int64_t value
     for k in range(count):
-        value = values[k]
-        if value == -2:
-            out[k] = missing if single else missing + 1
-        elif value == -1 or value > INT32_MAX or value < <int64_t>missing + RESERVED:
+        if is_large(values[k]):
             out[k] = missing
         else:
-            out[k] = <int32_t>value
+            convert(values + k, 1, single, out + k)
 
 
 cdef void end_cells(target* out, Py_ssize_t cells, Py_ssize_t width) noexcept nogil:
@@ -95,7 +97,6 @@ cdef char* put_converted(
     cdef integer[TILE] gathered
     cdef const integer* source
     cdef bint flat = is_flat(c, samples, sizeof(integer)) and width == c.count
-    cdef bint large = extent.largest > INT32_MAX or extent.smallest < -<int64_t>INT32_MAX - 1 + RESERVED
     cdef Py_ssize_t at = 0, cells, sample, k, per_tile = TILE // width
     while at < samples:
         cells = min(per_tile, samples - at)
@@ -108,11 +109,8 @@ cdef char* put_converted(
                     gathered[sample * width + k] = (
                         <const integer*>(<const char*>values + (at + sample) * c.sample + k * c.value)
                     )[0]
-        if target is int32_t:
-            if large:
-                convert_large(source, cells * width, width == 1, tile)
-            else:
-                convert(source, cells * width, width == 1, tile)
+        if extent.large:
+            convert_large(source, cells * width, width == 1, tile)
         else:
             convert(source, cells * width, width == 1, tile)
         if width > 1 and extent.filled:
@@ -130,6 +128,7 @@ cdef char* put_integers(
     cdef const Column* c = &field.column
     cdef Extent extent
     cdef Py_ssize_t width = 1, sample, k, size
+    cdef const integer* value
     extent.smallest = extent.largest = -1
     if is_flat(c, samples, sizeof(integer)):
         measure(values, samples * c.count, &extent)
@@ -140,6 +139,14 @@ cdef char* put_integers(
     if extent.largest < 0 and extent.smallest >= -2:
         return pos
     extent.filled = extent.smallest <= -2
+    extent.large = is_large(extent.smallest) or is_large(extent.largest)
+    if extent.large:
+        extent.smallest = extent.largest = -1
+        for sample in range(samples):
+            for k in range(c.count):
+                value = <const integer*>(<const char*>values + sample * c.sample + k * c.value)
+                if not is_large(value[0]):
+                    measure(value, 1, &extent)
     if c.count > 1:
         width = width_of(values, c, samples, <integer>-2) if extent.filled else c.count
     if extent.smallest >= -128 + RESERVED and extent.largest <= 127:
@@ -175,7 +182,7 @@ cdef char* put_wide(
             ended = ended or value == -2
             if ended and k:
                 value = missing + 1
-            elif value == -1 or value == -2 or value > INT32_MAX or value < -<int64_t>INT32_MAX - 1 + RESERVED:
+            elif value == -1 or value == -2 or is_large(value):
                 value = missing
             # Little-endian: the first bytes are the low ones.
             memcpy(pos, &value, size)

@@ -218,7 +218,7 @@ def _call(field: Calls, at: tuple[int, ...]) -> list[int | None]:
 
 def _integers(cells: list[list[int | None]]) -> bytes:
     """Cells of integers, None for a missing one, behind their descriptor."""
-    values = [value for cell in cells for value in cell if value is not None]
+    values = [value for cell in cells for value in cell if value is not None and _fits(value, 3)]
     kind = next((kind for kind in (1, 2) if all(_fits(value, kind) for value in values)), 3)
     missing = -(1 << _BITS[kind] - 1)
     filled = [[v if v is not None and _fits(v, kind) else missing for v in cell] for cell in cells]
