@@ -1,4 +1,4 @@
-"""The README's examples, run as they stand: what a new user copies first must work."""
+"""The examples of the README and of docs/commands.md, run as they stand: what a new user copies must work."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: str = README) -> list[str]:
     """The fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[tuple[str, str]]:
@@ -54,10 +55,10 @@ def test_console_examples_print_what_the_readme_shows(command: str, expected: st
     assert re.fullmatch(pattern, done.stdout), done.stdout
 
 
-@pytest.mark.parametrize("block", blocks("python"))
-def test_python_examples_give_what_the_readme_shows(block: str) -> None:
+@pytest.mark.parametrize("block", [*blocks("python"), *blocks("python", COMMANDS)])
+def test_python_examples_give_what_the_page_shows(block: str) -> None:
     """As doctests."""
-    example = doctest.DocTestParser().get_doctest(block, {}, "README.md", "README.md", 0)
+    example = doctest.DocTestParser().get_doctest(block, {}, "page", "page", 0)
     assert example.examples, "a block of Python that shows nothing proves nothing"
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     report: list[str] = []
@@ -68,3 +69,4 @@ def test_the_readme_has_examples() -> None:
     """The tests above pass on a README whose blocks the patterns no longer find."""
     assert len(commands()) >= 5
     assert len(blocks("python")) >= 1
+    assert len(blocks("python", COMMANDS)) >= 1
