@@ -103,6 +103,9 @@ class ToyReader:
         stored = yield Request(self.chunk_key(coords_list[0]))
         return [Encoded(coords, rows, self._part(coords, stored)) for coords in coords_list]
 
+    def fetch(self, coords, rows=None):
+        return run_fetch(self.requests(coords, rows), self.store)
+
     def decode(self, encoded, out=None):
         self.before_decode(encoded.coords)
         shape = self.actual_chunk_shape(encoded.coords)

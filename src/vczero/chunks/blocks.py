@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import mul, sub
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -217,9 +218,8 @@ class BlockReader:
         raise SelectionError(f"{self.meta.name} has no chunk {coords}: its grid is {grid}")
 
     def _shape(self, coords: tuple[int, ...]) -> tuple[int, ...]:
-        meta = self.meta
-        axes = zip(coords, meta.chunk_shape, meta.shape, strict=True)
-        return tuple(min(chunk, length - coord * chunk) for coord, chunk, length in axes)
+        chunk = self.meta.chunk_shape
+        return tuple(map(min, chunk, map(sub, self.meta.shape, map(mul, coords, chunk))))
 
     def _spans(self, rows: slice | tuple[slice, ...]) -> list[tuple[int, int]]:
         """The decoded bytes of `rows`; none where the whole chunk is as cheap, or cannot be read in part."""

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["SharedFile", "open_file", "read_all", "read_at"]
+__all__ = ["SharedFile", "open_file", "read", "read_at"]
 
 # Opening a FIFO without O_NONBLOCK would wait for a writer; on a regular file the flag does nothing.
 _FLAGS: Final = (
@@ -18,8 +18,9 @@ _FLAGS: Final = (
 )
 
 
-def open_file(path: str) -> int | None:
-    """A descriptor of a regular file, for the caller to close; `None` where there is no file, or a directory.
+def open_file(path: str) -> tuple[int, int] | None:
+    """A descriptor of a regular file, for the caller to close, and the file's bytes; `None` where there is no
+    file, or a directory.
 
     Raises:
         OSError: The file is there and cannot be opened, or is neither regular nor a directory.
@@ -32,27 +33,23 @@ def open_file(path: str) -> int | None:
         if os.path.isdir(path):  # so Windows refuses to open a directory
             return None
         raise
-    mode = os.fstat(fd).st_mode
-    if stat.S_ISREG(mode):
-        return fd
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode):
+        return fd, found.st_size
     os.close(fd)
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(found.st_mode):
         return None
     raise OSError(errno.EINVAL, "not a regular file")
-
-
-def read_all(fd: int) -> bytes:
-    """The bytes from the descriptor's position to the end of the file."""
-    return _read(fd, os.fstat(fd).st_size)
 
 
 def read_at(fd: int, offset: int, length: int) -> bytes:
     """`length` bytes from `offset` on, fewer where the file ends before; moves the descriptor's position."""
     os.lseek(fd, offset, os.SEEK_SET)
-    return _read(fd, length)
+    return read(fd, length)
 
 
-def _read(fd: int, length: int) -> bytes:
+def read(fd: int, length: int) -> bytes:
+    """The next `length` bytes, fewer where the file ends before."""
     data = os.read(fd, length)
     if len(data) == length or not data:
         return data
@@ -95,19 +92,19 @@ class SharedFile:
                 directory.
         """
         self._path = path
-        self._descriptor: _Descriptor | None = self._open()
+        self._descriptor: _Descriptor | None
+        self._descriptor, self.size = self._open()
         self._shared = shared_descriptor
-        self.size = os.fstat(self._descriptor.fd).st_size
 
-    def _open(self) -> _Descriptor:
-        fd = open_file(self._path)
-        if fd is None:
+    def _open(self) -> tuple[_Descriptor, int]:
+        found = open_file(self._path)
+        if found is None:
             is_directory = os.path.isdir(self._path)
             raise (IsADirectoryError if is_directory else FileNotFoundError)(
                 errno.EISDIR if is_directory else errno.ENOENT,
                 "is a directory" if is_directory else "no such file",
             )
-        return _Descriptor(fd)
+        return _Descriptor(found[0]), found[1]
 
     def read(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset` on, fewer where the file ends before.
@@ -119,7 +116,7 @@ class SharedFile:
         if descriptor is None:
             raise OSError(errno.EBADF, "closed")
         if not self._shared:
-            own = self._open()  # kept: the last reference closes it
+            own, _ = self._open()  # kept: the last reference closes it
             return read_at(own.fd, offset, length)
         fd = descriptor.fd
         data = os.pread(fd, length, offset)

@@ -27,7 +27,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast, get_args
 
-from vczero.chunks.files import open_file, read_all, read_at
+from vczero.chunks.files import open_file, read, read_at
 from vczero.errors import OptionError, StoreError, StoreNotFoundError
 
 __all__ = [
@@ -286,11 +286,12 @@ class LocalStore:
         """The bytes of the file; `None` if there is no such file."""
         check_key(key, self.name)
         try:
-            fd = open_file(self._prefix + key)
-            if fd is None:
+            found = open_file(self._prefix + key)
+            if found is None:
                 return None
+            fd, size = found
             try:
-                return read_all(fd)
+                return read(fd, size)
             finally:
                 os.close(fd)
         except (OSError, MemoryError) as error:
@@ -300,11 +301,11 @@ class LocalStore:
         """The bytes of each range, from one open file; `None` if there is no such file."""
         check_key(key, self.name)
         try:
-            fd = open_file(self._prefix + key)
-            if fd is None:
+            found = open_file(self._prefix + key)
+            if found is None:
                 return None
+            fd, size = found
             try:
-                size = os.fstat(fd).st_size
                 bounds = (clamp_range(byte_range, size) for byte_range in ranges)
                 return [read_at(fd, first, end - first) for first, end in bounds]
             finally:
