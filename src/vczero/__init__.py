@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vczero.vcz.opening import open_vcz as open  # noqa: A004
     from vczero.vcz.predicates import BcftoolsFilter, Filter
     from vczero.vcz.reader import VczReader
+    from vczero.vcz.rewrites import rewrites
     from vczero.vcz.schema import Batch, FieldInfo
     from vczero.vcz.sitefilter import SiteFilter
     from vczero.vcz.values import is_fill, is_missing, trim_fill
@@ -66,6 +67,7 @@ __all__ = [
     "is_missing",
     "open",
     "open_zarr",
+    "rewrites",
     "trim_fill",
     "write_bim",
     "write_fam",
@@ -88,6 +90,7 @@ _HOMES = {
     "is_missing": "vczero.vcz.values:is_missing",
     "open": "vczero.vcz.opening:open_vcz",
     "open_zarr": "vczero.chunks.stores:open_store",
+    "rewrites": "vczero.vcz.rewrites:rewrites",
     "trim_fill": "vczero.vcz.values:trim_fill",
     "write_bim": "vczero.formats.plinkfiles:write_bim",
     "write_fam": "vczero.formats.plinkfiles:write_fam",

@@ -10,6 +10,7 @@ import click
 
 from vczero.cli.logs import set_up
 from vczero.cli.options import READING, select
+from vczero.cli.rewriting import REWRITE_OPTIONS
 from vczero.cli.sites import FILTERS, set_filter
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def opened(
     options = {name: reading.pop(name) for name in READING if reading[name] is not None}
     options["storage_options"] = dict(options["storage_options"])
     filters = {name: reading.pop(name) for name in FILTERS if name in reading}
-    selection = {name: value for name, value in reading.items() if name not in READING}
+    others = {*READING, *REWRITE_OPTIONS}
+    selection = {name: value for name, value in reading.items() if name not in others}
     with open_vcz(path, **options) as reader:
         if selection:
             select(reader, **selection)

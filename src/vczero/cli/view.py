@@ -17,6 +17,7 @@ from vczero.cli.options import (
     selection_options,
     store_argument,
 )
+from vczero.cli.rewriting import rewrite_options, rewrites_of
 from vczero.cli.running import opened, run
 from vczero.cli.sections import Command
 from vczero.cli.sites import site_options
@@ -60,6 +61,7 @@ class _View(Command):
 @explain_option
 @selection_options
 @site_options
+@rewrite_options
 @reading_options
 def view(
     path: str,
@@ -87,6 +89,7 @@ def view(
     if region:
         reading["regions"] = ",".join(region)
     from vczero.formats.outputtype import record_encoder
+    from vczero.formats.rewriting import metadata_after, rewriting
 
     written = written_type(output_type, compression_level, output)
     companion = None
@@ -95,9 +98,11 @@ def view(
 
         companion = index_of(output, written, write_index or "csi")
     has_subset = reading["samples"] is not None or reading["samples_file"] is not None
+    given = dict(reading)
     with opened(path, reading, "view") as reader:
+        rewrites = rewrites_of(reader, given, no_update=no_update)
         encoder = record_encoder(
-            reader,
+            metadata_after(reader, rewrites),
             written,
             genotypes=not drop_genotypes,
             header=not no_header,
@@ -105,7 +110,7 @@ def view(
             extra=() if no_version else _version_lines(),
         )
         with open_output(output, companion) as sink:
-            run(reader, encoder, sink, records=not header_only, explain=explain)
+            run(reader, rewriting(encoder, rewrites), sink, records=not header_only, explain=explain)
 
 
 def written_type(given: OutputType | None, level: int | None, path: str | None) -> OutputType:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from vczero.formats.encoder import BATCH_BYTES, Encoder, Sink, write
-from vczero.vcz.schema import Batch, Metadata
+from vczero.formats.rewriting import metadata_after, rewriting
+from vczero.vcz.schema import Batch, Metadata, Rewrite
 
 __all__ = ["Source", "encoded", "write_query", "write_vcf"]
 
@@ -34,6 +35,7 @@ def write_vcf(
     genotypes: bool = True,
     header: bool = True,
     recount: bool = False,
+    rewrites: Sequence[Rewrite] = (),
     output_type: str = "v",
 ) -> int:
     """Write the records that a reader selects as VCF or BCF, and return the number of bytes.
@@ -49,6 +51,7 @@ def write_vcf(
         genotypes: whether there are FORMAT and sample columns.
         header: whether there is a header.
         recount: whether AC and AN are counted in the samples selected, as `bcftools view -s` does.
+        rewrites: what `vczero.rewrites` made for the reader: alleles trimmed, tags filled in.
         output_type: as `bcftools view -O` has it: "v" VCF, "z" VCF in BGZF, "u" BCF, "b" BCF in BGZF; "z" and
             "b" may have a level of compression, 0 to 9, as in "b1".
 
@@ -60,8 +63,9 @@ def write_vcf(
     from vczero.formats.outputtype import OutputType, record_encoder
 
     kind = OutputType.parse(output_type)
-    encoder = record_encoder(reader, kind, genotypes=genotypes, header=header, recount=recount)
-    return _write(reader, encoder, output)
+    after = metadata_after(reader, rewrites)
+    encoder = record_encoder(after, kind, genotypes=genotypes, header=header, recount=recount)
+    return _write(reader, rewriting(encoder, rewrites), output)
 
 
 def write_query(

@@ -25,6 +25,7 @@ __all__ = [
     "Metadata",
     "Passed",
     "Predicate",
+    "Rewrite",
     "VcfType",
     "VczSchema",
     "by_call",
@@ -422,3 +423,17 @@ class Batch(Mapping[str, npt.NDArray[Any]]):
     def __len__(self) -> int:
         """The number of columns, as for every mapping; `num_variants` counts the variants."""
         return len(self.columns)
+
+
+class Rewrite(Protocol):
+    """What changes records between reading and encoding; made for a selection, it keeps no state."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """The store's, with the fields as they are afterwards: encoders are made for it."""
+
+    def reads(self, columns: frozenset[str]) -> frozenset[str]:
+        """The columns that `apply` needs to give these."""
+
+    def apply(self, batch: Batch) -> Batch:
+        """The batch as it is afterwards. On workers, by several at once; what it is given stays as it is."""

@@ -1,0 +1,76 @@
+"""AC and AN as `bcftools view` writes them into records when it has counted alleles."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vczero.strings import Strings
+from vczero.vcz.derived import ALLELE, COUNTS
+from vczero.vcz.rewrites.metadata import Altered, info_field
+from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
+from vczero.vcz.values import INT_FILL
+
+__all__ = ["AC", "AN", "UpdateCounts", "present_alleles", "summed_counts"]
+
+Int64s: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+AC, AN = "variant_AC", "variant_AN"
+
+
+class UpdateCounts:
+    """AC and AN of every record: as stored where a record has both, for as many ALT alleles; else counted.
+
+    `bcftools view` 1.16 does so with the options that count alleles (-c -C -q -Q -u -U -a -x -X), unless -I.
+    """
+
+    def __init__(self, metadata: Metadata) -> None:
+        self._stored = frozenset(name for name in (AC, AN) if name in metadata.field_names)
+        self.metadata: Metadata = Altered(metadata, [_ac_field(metadata), _an_field(metadata)])
+
+    def reads(self, columns: frozenset[str]) -> frozenset[str]:
+        """What is stored, and the counts."""
+        if not columns & {AC, AN}:
+            return columns
+        return (columns - {AC, AN}) | self._stored | {ALLELE, COUNTS}
+
+    def apply(self, batch: Batch) -> Batch:
+        """The batch with AC and AN."""
+        columns = dict(batch.columns)
+        if not {ALLELE, COUNTS, *self._stored} <= columns.keys():
+            return batch
+        present, counts = present_alleles(columns[ALLELE]), summed_counts(columns)
+        alternate = np.where(present, counts, 0)[:, 1:]
+        number = np.where(present, counts, 0).sum(axis=1)
+        if len(self._stored) == 2:
+            stored, total = np.asarray(columns[AC]), np.asarray(columns[AN]).reshape(-1)
+            stored = stored.reshape(len(stored), -1)[:, : alternate.shape[1]]
+            usable = (total >= 0) & ((stored >= 0).sum(axis=1) == present[:, 1:].sum(axis=1))
+            alternate[usable, : stored.shape[1]] = stored[usable]
+            number[usable] = total[usable]
+        columns[AC] = np.where(present[:, 1:], alternate, INT_FILL).astype(np.int32)
+        columns[AN] = number.astype(np.int32)
+        return Batch(columns, batch.variant_index, batch.sample_mask)
+
+
+def _ac_field(metadata: Metadata) -> FieldInfo:
+    return info_field(metadata, "AC", "A", "Integer", "Allele count in genotypes")
+
+
+def _an_field(metadata: Metadata) -> FieldInfo:
+    return info_field(metadata, "AN", "1", "Integer", "Total number of alleles in called genotypes")
+
+
+def present_alleles(alleles: Column) -> Mask:
+    """bool, (variants, alleles): which alleles a variant has."""
+    texts = alleles if isinstance(alleles, Strings) else Strings.from_values(alleles)
+    return np.diff(texts.offsets).reshape(len(texts), -1) > 0
+
+
+def summed_counts(columns: dict[str, Column]) -> Int64s:
+    """int64, (variants, alleles): occurrences of each allele."""
+    counts = np.asarray(columns[COUNTS])
+    return np.asarray(counts[:, :, :-2].sum(axis=1, dtype=np.int64))
