@@ -12,6 +12,7 @@ ctypedef fused genotype_t:
     int32_t
 
 cdef enum:
+    MISSING = -1
     # Alleles, missing and fill among them, up to which diploid genotypes are counted in a table of pairs.
     TABLE_SIDE = 32
 
@@ -22,8 +23,10 @@ cdef inline void tally_one(
     """Count one genotype."""
     cdef int64_t j, k, called = 0, distinct = 0, allele
     cdef int kind
+    cdef bint lacks = False
     for j in range(ploidy):
         allele = call[j]
+        lacks = lacks or allele == MISSING
         if not 0 <= allele < alleles:
             continue
         called += 1
@@ -35,7 +38,7 @@ cdef inline void tally_one(
     if not called:
         return
     called_samples[0] += 1
-    kind = 2 if called == 1 else (0 if distinct == 1 else 1)
+    kind = 1 if distinct > 1 else (2 if called == 1 or lacks else 0)
     for j in range(ploidy):
         allele = call[j]
         if not 0 <= allele < alleles:

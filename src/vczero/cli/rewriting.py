@@ -53,7 +53,7 @@ def rewrites_of(reader: VczReader, given: Mapping[str, Any], *, no_update: bool)
     counts = any(given.get(name) not in (None, False) for name in _COUNTING)
     update_counts = counts and not no_update and not has_subset
     asked = any(given[name] for name in REWRITE_OPTIONS)
-    if not asked and not update_counts and not reader.has_field("call_LA"):
+    if not asked and not update_counts and "call_LA" not in reader.field_names:
         return []
     from vczero.vcz.rewrites import rewrites
 

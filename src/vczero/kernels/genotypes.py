@@ -30,7 +30,8 @@ def tally(calls: npt.NDArray[Any], alleles: int) -> tuple[Int32s, Int32s]:
 
     Returns:
         int32 (variants, alleles, 3): in genotypes of one distinct allele (counted twice), of several (once),
-        and in those of which no other allele is called (once); as `bcftools +fill-tags` 1.16 counts them.
+        and in those of one with nothing beside it or missing alleles (once); as `bcftools +fill-tags` 1.16
+        counts them.
         int32 (variants,): genotypes with an allele that is called.
     """
     kinds = np.zeros((len(calls), alleles, 3), np.int32)
@@ -46,7 +47,8 @@ def tally_numpy(calls: npt.NDArray[Any], alleles: int) -> tuple[Int32s, Int32s]:
     has = np.stack([(calls == allele).any(axis=2) for allele in range(alleles)], axis=2)
     called = ((calls >= 0) & (calls < alleles)).sum(axis=2)
     distinct = has.sum(axis=2)
-    of_kind = (called > 1) & (distinct == 1), distinct > 1, called == 1
+    lone = (called == 1) | (calls == -1).any(axis=2)
+    of_kind = (distinct == 1) & ~lone, distinct > 1, (distinct == 1) & lone
     kinds = [(has & which[:, :, None]).sum(axis=1) for which in of_kind]
     return (np.stack(kinds, axis=2) * [2, 1, 1]).astype(np.int32), (called > 0).sum(axis=1, dtype=np.int32)
 

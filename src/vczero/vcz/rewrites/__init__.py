@@ -41,7 +41,7 @@ def rewrites(
     def metadata() -> Metadata:
         return made[-1].metadata if made else reader
 
-    if reader.has_field("call_LA"):
+    if "call_LA" in reader.field_names:
         from vczero.vcz.rewrites.local import Localise
 
         made.append(Localise(reader))

@@ -48,7 +48,8 @@ class UpdateCounts:
         if len(self._stored) == 2:
             stored, total = np.asarray(columns[AC]), np.asarray(columns[AN]).reshape(-1)
             stored = stored.reshape(len(stored), -1)[:, : alternate.shape[1]]
-            usable = (total >= 0) & ((stored >= 0).sum(axis=1) == present[:, 1:].sum(axis=1))
+            expected = present[:, 1:].sum(axis=1)
+            usable = (total >= 0) & (expected > 0) & ((stored >= 0).sum(axis=1) == expected)
             alternate[usable, : stored.shape[1]] = stored[usable]
             number[usable] = total[usable]
         columns[AC] = np.where(present[:, 1:], alternate, INT_FILL).astype(np.int32)

@@ -1,9 +1,9 @@
 """`--fill-tags`: INFO fields that are computed, as `bcftools +fill-tags` 1.16 computes them.
 
 What it does, observed: an allele is counted once in a genotype of several distinct alleles, twice in one of a
-single allele called more than once, once where no other is called ("hemizygous"); AN is the sum. HWE and
-ExcHet take heterozygous genotypes, and homozygous ones of REF and of the allele itself, not of other
-ALTs. Without an ALT allele only NS, AN, F_MISSING, TYPE and END are there.
+single allele called more than once, once where the rest is missing or there is none ("hemizygous"); AN is
+the sum. HWE and ExcHet take heterozygous genotypes, and homozygous ones of REF and of the allele itself, not
+of other ALTs. Without an ALT allele only NS, AN, F_MISSING, TYPE and END are there.
 """
 
 from __future__ import annotations
