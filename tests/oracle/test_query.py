@@ -108,6 +108,14 @@ def test_samples_that_pass(expression: str, more: list[str], example_store: Path
     assert output(*given, example_store).splitlines()[0] == bcftools(*given, example_vcf).splitlines()[0]
 
 
+@pytest.mark.parametrize("expression", ['GT[0]="het"', "FMT/DP[1-]>200", "FMT/AD[1,2:0]>100"])
+def test_samples_are_numbered_as_stored(expression: str, example_store: Path, example_vcf: Path) -> None:
+    """In subscripts, also those of %N_PASS(), whatever the order in which samples are asked for."""
+    given = ["query", "-s", "NA00005,NA00003,NA00004", "-i", expression, "-f"]
+    given.append(rf"%POS %N_PASS({expression})[ %SAMPLE=%GT]\n")
+    assert output(*given, example_store) == bcftools(*given, example_vcf)
+
+
 @pytest.mark.parametrize("samples", ["NA00003,NA00001", "^NA00003,NA00001"])
 def test_names_of_a_subset(samples: str, example_store: Path, example_vcf: Path) -> None:
     """`query -l -s`: in the store's order."""

@@ -130,9 +130,9 @@ class Resolver:
 
     def _passes(self, tag: Tag) -> Slot:
         """`%N_PASS(EXPR)`: how many of the selected samples pass."""
-        from vczero.vcz.predicates import Filter
+        from vczero.vcz.predicates import Filter, numbers_in_store
 
-        bound = Filter(tag.argument).bind(self.metadata)
+        bound = Filter(tag.argument).bind(self.metadata, sample_numbers=numbers_in_store(self.metadata))
         if not bound.condition.per_sample:
             message = f"query format: %N_PASS needs a test of a FORMAT tag, not {tag.argument}"
             raise ExpressionError(message, text=self.query_format, position=tag.position)

@@ -21,7 +21,7 @@ from vczero.vcz.schema import Batch, Metadata, Passed
 if TYPE_CHECKING:
     from vczero.vcz.selector import Selector
 
-__all__ = ["BcftoolsFilter", "BoundFilter", "Filter", "Passed", "Semantics"]
+__all__ = ["BcftoolsFilter", "BoundFilter", "Filter", "Passed", "Semantics", "numbers_in_store"]
 
 Semantics: TypeAlias = Literal["view", "query", "calls"]
 """Whether only sites are judged (bcftools `view`), or also which samples of them (`query`).
@@ -66,6 +66,7 @@ class Filter:
         *,
         semantics: Semantics = "query",
         sample_ids: npt.NDArray[Any] | None = None,
+        sample_numbers: npt.NDArray[np.int64] | None = None,
     ) -> BoundFilter:
         """The predicate that this filter is in a store; no data are read.
 
@@ -74,6 +75,8 @@ class Filter:
             semantics: whether samples are judged one by one ("query", "calls") or only sites ("view").
             sample_ids: the samples that the predicate sees, in the order of their axis; by default the
                 selected ones.
+            sample_numbers: int64, (samples,): the numbers by which subscripts (`GT[0]`) call them; by default
+                0, 1, 2 ...
 
         Raises:
             ExpressionError: a name that the store lacks, or operands that do not fit.
@@ -81,15 +84,27 @@ class Filter:
         from vczero.vcz.filters.resolve import resolve
 
         ids = metadata.sample_ids if sample_ids is None else sample_ids
-        condition = resolve(self.expression, metadata, ids)
+        condition = resolve(self.expression, metadata, ids, sample_numbers)
         return BoundFilter(self, condition, len(ids), semantics)
 
     def bind_to(self, reader: Selector, semantics: str) -> BoundFilter:
         """`bind` to what the semantics of a reader's query let a predicate see."""
         if semantics != "view":
-            return self.bind(reader)
+            numbers = numbers_in_store(reader) if semantics == "query" else None
+            return self.bind(reader, sample_numbers=numbers)
         real = reader.raw_sample_ids[reader.raw_sample_ids != ""]
         return self.bind(reader, semantics="view", sample_ids=real)
+
+
+def numbers_in_store(metadata: Metadata) -> npt.NDArray[np.int64] | None:
+    """int64, (samples,): how many of the selected samples stand before each in the store; None if in order.
+
+    By these bcftools 1.16 calls samples in subscripts, in whatever order they are selected.
+    """
+    places = getattr(metadata, "sample_indexes", None)
+    if places is None or not (np.diff(places) < 0).any():
+        return None
+    return np.argsort(np.argsort(places))
 
 
 def BcftoolsFilter(  # noqa: N802  # the name that vcztools has for it

@@ -68,11 +68,13 @@ class Names:
         text: the expression, for errors.
         metadata: of the store.
         sample_ids: (samples,). The samples that are looked at, in the order of their axis.
+        numbers: int64, (samples,). The numbers by which subscripts call them; None: 0, 1, 2 ...
     """
 
     text: str
     metadata: Metadata
     sample_ids: npt.NDArray[Any]
+    numbers: npt.NDArray[np.int64] | None = None
 
     def error(self, position: int, problem: str) -> ExpressionError:
         """The error that shows the place."""
@@ -264,6 +266,8 @@ class Names:
             )
         mask = np.zeros(count, dtype=bool)
         mask[chosen.positions(count)] = True
+        if self.numbers is not None:
+            mask = mask[self.numbers]
         return None if mask.all() else mask
 
 

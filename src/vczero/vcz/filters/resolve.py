@@ -55,18 +55,24 @@ Operand: TypeAlias = Quantity | TextSource | Special | Genotype | File
 _TEXTS: Final = AlleleText | Chromosome | FormatText | Identifier | InfoText | TextConstant
 
 
-def resolve(expression: Expression, metadata: Metadata, sample_ids: npt.NDArray[Any]) -> Condition:
+def resolve(
+    expression: Expression,
+    metadata: Metadata,
+    sample_ids: npt.NDArray[Any],
+    numbers: npt.NDArray[Any] | None = None,
+) -> Condition:
     """The test that an expression makes in a store.
 
     Args:
         expression: parsed.
         metadata: of the store.
         sample_ids: (samples,). The samples that the test sees, in the order of their axis.
+        numbers: int64, (samples,). The numbers by which subscripts call them; None: 0, 1, 2 ...
 
     Raises:
         ExpressionError: a name that the store lacks, or operands that do not fit, with a caret.
     """
-    return _Resolver(Names(expression.text, metadata, sample_ids)).condition(expression.root)
+    return _Resolver(Names(expression.text, metadata, sample_ids, numbers)).condition(expression.root)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
