@@ -1,4 +1,4 @@
-"""`vczero view -O u|b` against what bcftools 1.16 makes of `vczero view`: the same values in the same types."""
+"""`vczero view -O u|b` against what bcftools makes of `vczero view`: the same values in the same types."""
 
 from __future__ import annotations
 

@@ -27,6 +27,30 @@ cdef bint two_alleles(const uint8_t* alleles, const uint8_t* phased, Py_ssize_t 
     return True
 
 
+cdef int one_or_two(const uint8_t* alleles, const uint8_t* phased, Py_ssize_t calls, uint8_t* out) noexcept nogil:
+    """The same where calls may end early: the most alleles in a call, at least one; 0 where one is large."""
+    cdef uint16_t[TILE] pairs
+    cdef uint8_t[TILE] bars
+    cdef uint16_t first, second, large = 0, diploid = 0
+    cdef Py_ssize_t k
+    memcpy(pairs, alleles, 2 * calls)
+    if phased == NULL:
+        memset(bars, 0, calls)
+    else:
+        memcpy(bars, phased, calls)
+    for k in range(calls):
+        # An allele plus one: 0 is missing, 255 fill.
+        first = (pairs[k] + 1) & 255
+        second = ((pairs[k] >> 8) + 1) & 255
+        large |= (first > LARGEST + 1) & (first != 255) | (second > LARGEST + 1) & (second != 255)
+        diploid |= (first != 255) & (second != 255)
+        second = 0x81 if (first == 255) | (second == 255) else second << 1 | (bars[k] != 0)
+        first = 0 if first == 255 else first << 1
+        pairs[k] = second << 8 | first
+    memcpy(out, pairs, 2 * calls)
+    return 0 if large else 1 + diploid
+
+
 cdef inline int64_t allele_at(const Column* c, Py_ssize_t at) noexcept nogil:
     cdef int64_t allele = load_integer(c, at)
     return allele if allele >= -2 and allele < INT32_MAX // 2 - 1 else -1
@@ -41,6 +65,9 @@ cdef char* put_calls(
     cdef const char* phased = field.phased.data
     cdef Py_ssize_t at = 0, calls, width
     cdef int64_t largest
+    cdef int found, most
+    cdef const uint8_t* source
+    cdef const uint8_t* bars
     cdef char* start
     if phased != NULL:
         phased += row * field.phased.row
@@ -48,15 +75,20 @@ cdef char* put_calls(
         # Room for all at once: if this way fails, the other begins at the same place.
         pos = reserve(out, pos, 2 * samples + 16)
         start = put_key(out, pos, field.key, 2, T_INT8)
+        most = 1
         while at < samples:
             calls = min(TILE, samples - at)
-            if not two_alleles(
-                <const uint8_t*>alleles + 2 * at, <const uint8_t*>phased + at if phased != NULL else NULL,
-                calls, <uint8_t*>start + 2 * at,
-            ):
-                break
+            source = <const uint8_t*>alleles + 2 * at
+            bars = <const uint8_t*>phased + at if phased != NULL else NULL
+            if two_alleles(source, bars, calls, <uint8_t*>start + 2 * at):
+                most = 2
+            else:
+                found = one_or_two(source, bars, calls, <uint8_t*>start + 2 * at)
+                if found == 0:
+                    break
+                most = max(most, found)
             at += calls
-        else:
+        if at == samples and most == 2:
             return start + 2 * samples
     width, largest = 1, 0
     for at in range(samples):

@@ -76,6 +76,11 @@ cdef void end_cells(target* out, Py_ssize_t cells, Py_ssize_t width) noexcept no
     cdef target missing = <target>(-(<int64_t>1 << (8 * sizeof(target) - 1)))
     cdef target end = missing + 1
     cdef Py_ssize_t cell, k
+    cdef bint any_end = False
+    for k in range(cells * width):
+        any_end |= out[k] == end
+    if not any_end:
+        return
     for cell in range(cells):
         for k in range(width):
             if out[k] == end:
@@ -89,6 +94,28 @@ cdef void end_cells(target* out, Py_ssize_t cells, Py_ssize_t width) noexcept no
         out += width
 
 
+cdef void gather(
+    const char* p, const Column* c, Py_ssize_t cells, Py_ssize_t width, integer* out
+) noexcept nogil:
+    """The first `width` values of each cell, side by side."""
+    cdef Py_ssize_t cell, k
+    if width == 1:
+        for cell in range(cells):
+            out[cell] = (<const integer*>(p + cell * c.sample))[0]
+    elif c.value == sizeof(integer):
+        for cell in range(cells):
+            for k in range(width):
+                out[k] = (<const integer*>p)[k]
+            p += c.sample
+            out += width
+    else:
+        for cell in range(cells):
+            for k in range(width):
+                out[k] = (<const integer*>(p + k * c.value))[0]
+            p += c.sample
+            out += width
+
+
 cdef char* put_converted(
     const integer* values, const Column* c, Py_ssize_t samples, Py_ssize_t width, Extent extent, target _type, char* pos
 ) noexcept nogil:
@@ -97,18 +124,14 @@ cdef char* put_converted(
     cdef integer[TILE] gathered
     cdef const integer* source
     cdef bint flat = is_flat(c, samples, sizeof(integer)) and width == c.count
-    cdef Py_ssize_t at = 0, cells, sample, k, per_tile = TILE // width
+    cdef Py_ssize_t at = 0, cells, per_tile = TILE // width
     while at < samples:
         cells = min(per_tile, samples - at)
         if flat:
             source = values + at * width
         else:
+            gather(<const char*>values + at * c.sample, c, cells, width, gathered)
             source = gathered
-            for sample in range(cells):
-                for k in range(width):
-                    gathered[sample * width + k] = (
-                        <const integer*>(<const char*>values + (at + sample) * c.sample + k * c.value)
-                    )[0]
         if extent.large:
             convert_large(source, cells * width, width == 1, tile)
         else:
