@@ -26,10 +26,15 @@ def checksum(pieces: Pieces, *, full: bool = False) -> int:
     """CRC-32 over runs of rows; each piece has a run's arrays, one per chunk of samples, in order."""
     total = 0
     for piece in pieces:
-        rows = [array if full else array[::100] for array in piece]
+        rows = [_fixed(array if full else array[::100]) for array in piece]
         whole = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
         total = zlib.crc32(np.ascontiguousarray(whole).data, total)
     return total
+
+
+def _fixed(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array, of bytes of fixed width if it is text."""
+    return array.astype(object).astype(np.bytes_) if array.dtype.kind == "T" else array
 
 
 def vczero(path: str, fields: Sequence[str], options: Mapping[str, Any], full: bool = False) -> Any:
@@ -67,6 +72,22 @@ def _ahead(read: Callable[[Any], Any], items: Iterable[Any], threads: int) -> It
 def _by_rows(pieces: Iterator[Any], columns: int) -> Iterator[list[Any]]:
     while piece := list(islice(pieces, columns)):
         yield piece
+
+
+def fetch_all(store: Any, keys: Sequence[str], concurrency: int) -> None:
+    """Get objects from a store of obstore, so many at a time, and drop them."""
+    import asyncio
+
+    async def fetch() -> None:
+        permits = asyncio.Semaphore(concurrency)
+
+        async def one(key: str) -> None:
+            async with permits:
+                await (await store.get_async(key)).bytes_async()
+
+        await asyncio.gather(*map(one, keys))
+
+    asyncio.run(fetch())
 
 
 def _zarr_store(path: str) -> Any:
@@ -192,34 +213,39 @@ class CodecLimit:
 def serve(folder: str, latency_seconds: float) -> None:
     """An HTTP server on loopback that answers each GET after a pause; prints its URL.
 
-    Files leave by `sendfile`, so that the server takes as little as it can of the cores it shares.
+    It shares the client's cores, so it does as little as it can: answers are kept, and written from a timer.
     """
     import asyncio
+    from functools import cache
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                await asyncio.sleep(latency_seconds)
-                path = Path(folder, head.split(b" ", 2)[1].decode().lstrip("/"))
-                if not path.is_file():
-                    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-                    continue
-                with path.open("rb") as file:
-                    size = path.stat().st_size
-                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
-                    await writer.drain()
-                    await loop.sendfile(writer.transport, file)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+    @cache
+    def answer(path: str) -> bytes:
+        file = Path(folder, path.lstrip("/"))
+        if not file.is_file():
+            return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        data = file.read_bytes()
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data
+
+    class Connection(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+            self.head = b""
+
+        def data_received(self, data: bytes) -> None:
+            self.head += data
+            if self.head.endswith(b"\r\n\r\n"):  # a client sends no second request before it has its answer
+                path = self.head.split(b" ", 2)[1].decode()
+                self.head = b""
+                loop.call_later(latency_seconds, self.transport.write, answer(path))
 
     async def run() -> None:
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        server = await loop.create_server(Connection, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()
         print(f"http://{host}:{port}", flush=True)
         await server.serve_forever()
 
-    asyncio.run(run())
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(run())
 
 
 if __name__ == "__main__":
