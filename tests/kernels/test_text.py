@@ -143,7 +143,7 @@ def test_format_keeps_gt_and_leaves_out_keys_without_values() -> None:
 
 
 def test_cells_of_every_kind_side_by_side() -> None:
-    """Numbers in the table of short ones, beyond either end of it, and cells that are written by other loops."""
+    """Numbers in the table of short ones and beyond it, and cells that other loops write."""
     rng = np.random.default_rng(4)
     shape = (4, 3000, 3)
     entries = [text.Genotypes(rng.integers(-2, 12, (*shape[:2], 2)).astype("i1"))]

@@ -125,6 +125,7 @@ cdef char* write_cells(
     """A tab and the values of some keys, for each sample. Every cell gets a colon, the last one's is dropped."""
     cdef const Op* op
     cdef const char* p
+    cdef const char* phased
     cdef Py_ssize_t sample, k, room = 16
     cdef Kind kind
     for k in range(keys):
@@ -137,7 +138,12 @@ cdef char* write_cells(
             op = present[k]
             kind = op.column.kind
             p = op.column.data + row * op.column.row + sample * op.column.sample
-            if op.code == GENOTYPES:
+            if op.code == GENOTYPES and is_diploid(op):
+                phased = op.other.data
+                pos = put_call(
+                    p, phased != NULL and phased[row * op.other.row + sample * op.other.sample] != 0, pos
+                )
+            elif op.code == GENOTYPES:
                 pos = write_genotype(op, row, sample, pos, out)
             elif kind == I1:
                 pos = put_integers[int8_t](p, op.column.value, op.column.count, 0, 58, pos)
