@@ -1,7 +1,7 @@
 """BGZF: gzip in blocks of at most 64 KiB, which indexes can point into (SAM specification, section 4.1).
 
-`BgzfEncoder` compresses what another encoder makes, on the same worker: blocks stand by themselves. libdeflate
-does it where the package `deflate` is installed, else zlib, which takes three times as long.
+`BgzfEncoder` compresses what another encoder makes, on the same worker: blocks stand by themselves.
+libdeflate does it where the package `deflate` is installed, else zlib, which takes three times as long.
 """
 
 from __future__ import annotations
