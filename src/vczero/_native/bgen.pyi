@@ -1,0 +1,9 @@
+from typing import Any
+
+def call_blocks(genotypes: Any, phased: Any, alleles: Any, out: Any, ends: Any) -> tuple[int, int] | None: ...
+def float_blocks(
+    values: Any, ploidies: Any, alleles: Any, tolerance: float, out: Any, ends: Any
+) -> tuple[int, int, int] | None: ...
+def variant_records(
+    texts: tuple[Any, ...], positions: Any, counts: Any, payload: Any, offsets: Any, sizes: Any, out: Any
+) -> None: ...

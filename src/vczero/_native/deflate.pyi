@@ -1,0 +1,3 @@
+from typing import Any
+
+def deflate_runs(data: Any, offsets: Any, periods: Any, out: Any, ends: Any) -> None: ...
