@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         UnsupportedError,
         VczeroError,
     )
+    from vczero.formats.bgenfile import BgenEncoder
+    from vczero.formats.bgenwriting import write_bgen, write_bgi, write_sample
     from vczero.formats.plink import BedEncoder
     from vczero.formats.plinkfiles import write_bim, write_fam, write_plink
     from vczero.formats.writing import write_query, write_vcf
@@ -44,6 +46,7 @@ __all__ = [
     "Batch",
     "BcftoolsFilter",
     "BedEncoder",
+    "BgenEncoder",
     "BlockReader",
     "ChunkError",
     "ExpressionError",
@@ -69,10 +72,13 @@ __all__ = [
     "open_zarr",
     "rewrites",
     "trim_fill",
+    "write_bgen",
+    "write_bgi",
     "write_bim",
     "write_fam",
     "write_plink",
     "write_query",
+    "write_sample",
     "write_vcf",
 ]
 
@@ -81,6 +87,7 @@ _HOMES = {
     "Batch": "vczero.vcz.schema:Batch",
     "BcftoolsFilter": "vczero.vcz.predicates:BcftoolsFilter",
     "BedEncoder": "vczero.formats.plink:BedEncoder",
+    "BgenEncoder": "vczero.formats.bgenfile:BgenEncoder",
     "BlockReader": "vczero.chunks.blocks:BlockReader",
     "FieldInfo": "vczero.vcz.schema:FieldInfo",
     "Filter": "vczero.vcz.predicates:Filter",
@@ -92,6 +99,9 @@ _HOMES = {
     "open_zarr": "vczero.chunks.stores:open_store",
     "rewrites": "vczero.vcz.rewrites:rewrites",
     "trim_fill": "vczero.vcz.values:trim_fill",
+    "write_bgen": "vczero.formats.bgenwriting:write_bgen",
+    "write_bgi": "vczero.formats.bgenwriting:write_bgi",
+    "write_sample": "vczero.formats.bgenwriting:write_sample",
     "write_bim": "vczero.formats.plinkfiles:write_bim",
     "write_fam": "vczero.formats.plinkfiles:write_fam",
     "write_plink": "vczero.formats.plinkfiles:write_plink",

@@ -29,7 +29,7 @@ _SETTINGS = {"help_option_names": ["--help"], "max_content_width": 100}
 # Purpose -> name -> the module in `vczero.cli` that has a command of that name ("-" as "_").
 _COMMANDS = {
     "Records": {"view": "view", "query": "query"},
-    "Genotypes for association tests": {"view-plink": "plink"},
+    "Genotypes for association tests": {"view-plink": "plink", "view-bgen": "bgen"},
     "The store": {"index": "index"},
     "The shell": {"completion": "completion"},
 }

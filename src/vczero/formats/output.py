@@ -48,6 +48,10 @@ class DescriptorSink:
         self._descriptor = descriptor
         self._name = name
 
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
     def write(self, data: Buffer, /) -> int:
         """Write what goes in one call, perhaps nothing, and return how many bytes that was.
 

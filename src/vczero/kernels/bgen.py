@@ -1,9 +1,9 @@
-"""Blocks of BGEN, layout 2 with 8 bits (format specification v1.2 and v1.3, www.chg.ox.ac.uk/~gav/bgen_format).
+"""Blocks of BGEN, layout 2 with 8 bits (format specification v1.2 and v1.3).
 
-A probability block has the number of samples (uint32) and of alleles (uint16), the least and the most ploidy, a
-byte per sample (its ploidy; bit 7: missing), whether it is phased, the bits per probability, and the
-probabilities: of a phased call those of all alleles but the last for each haplotype, of an unphased one those of
-all genotypes but the last, in the order in which VCF has them too.
+A probability block has the number of samples (uint32) and of alleles (uint16), the least and the most ploidy,
+a byte per sample (its ploidy; bit 7: missing), whether it is phased, the bits per probability, and the
+probabilities: of a phased call those of all alleles but the last for each haplotype, of an unphased one those
+of all genotypes but the last, in the order in which VCF has them too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = [
     "MOST_PLOIDY",
     "TOLERANCE",
     "WRONG",
-    "BadCell",
+    "BadCellError",
     "block_sizes",
     "call_blocks",
     "call_blocks_numpy",
@@ -45,7 +45,7 @@ _ONE = 255
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 
-class BadCell(Exception):
+class BadCellError(Exception):
     """A sample's value cannot be written.
 
     Attributes:
@@ -75,9 +75,9 @@ def call_blocks(
 ) -> Values:
     """The probability block of each variant, from calls; releases the GIL.
 
-    A call's ploidy is the number of its alleles before the first fill value (-2), or the length of the axis if there
-    is none. A call of which an allele is missing (-1) is missing. A block is phased if all calls are that can
-    be: those of two known alleles and more, of which there is one.
+    A call's ploidy is the number of its alleles before the first fill value (-2), or the axis' length where
+    there is none. A call of which an allele is missing (-1) is missing. A block is phased if all calls are
+    that can be: those of two known alleles and more, of which there is one.
 
     Args:
         genotypes: (variants, samples, ploidy), at least one sample, ploidy at most `MOST_PLOIDY`.
@@ -85,7 +85,7 @@ def call_blocks(
         alleles: the number of alleles of each variant, at least 2.
 
     Raises:
-        BadCell: a call has an allele that the variant does not have.
+        BadCellError: a call has an allele that the variant does not have.
     """
     rows, samples, ploidy = genotypes.shape
     out = np.empty(int(block_sizes(alleles, samples, ploidy).sum()), np.uint8)
@@ -95,7 +95,7 @@ def call_blocks(
     flags = None if phased is None else np.ascontiguousarray(phased).view(np.uint8)
     bad = _native.call_blocks(np.ascontiguousarray(genotypes), flags, alleles, out, ends)
     if bad is not None:
-        raise BadCell(*bad, 0)
+        raise BadCellError(*bad, 0)
     return out[: ends[-1]], ends
 
 
@@ -118,7 +118,7 @@ def call_blocks_numpy(
         parts = []
         for sample, (call, has) in enumerate(zip(known, called, strict=True)):
             if has and max(call) >= count:
-                raise BadCell(row, sample, 0)
+                raise BadCellError(row, sample, 0)
             groups = [[allele] for allele in call] if is_phased else [sorted(call)]
             for group in groups:
                 part = np.zeros(comb(len(group) + count - 1, len(group)), np.uint8)
@@ -131,9 +131,7 @@ def call_blocks_numpy(
     return _joined(blocks)
 
 
-def float_blocks(
-    values: Floats, ploidies: npt.NDArray[np.uint8], alleles: npt.NDArray[np.int32]
-) -> Values:
+def float_blocks(values: Floats, ploidies: npt.NDArray[np.uint8], alleles: npt.NDArray[np.int32]) -> Values:
     """The probability block of each variant, unphased, from the genotypes' probabilities; releases the GIL.
 
     A sample's probabilities are divided by their sum and become 255ths as the specification has it: rounded
@@ -145,7 +143,7 @@ def float_blocks(
         alleles: as for `call_blocks`.
 
     Raises:
-        BadCell: a probability is not in [0, 1], or their sum is more than `TOLERANCE` from 1.
+        BadCellError: a probability is not in [0, 1], or their sum is more than `TOLERANCE` from 1.
     """
     rows, samples, _ = values.shape
     most = int((ploidies & MOST_PLOIDY).max(initial=0))
@@ -157,7 +155,7 @@ def float_blocks(
         np.ascontiguousarray(values), np.ascontiguousarray(ploidies), alleles, TOLERANCE, out, ends
     )
     if bad is not None:
-        raise BadCell(*bad)
+        raise BadCellError(*bad)
     return out[: ends[-1]], ends
 
 
@@ -174,10 +172,10 @@ def float_blocks_numpy(
             if not ploidies[row, sample] & _MISSING:
                 given = values[row, sample, :kinds].astype(np.float64)
                 if not ((given >= 0) & (given <= 1 + TOLERANCE)).all():
-                    raise BadCell(row, sample, 1)
+                    raise BadCellError(row, sample, 1)
                 total = sum(given.tolist())
                 if not 1 - TOLERANCE <= total <= 1 + TOLERANCE:
-                    raise BadCell(row, sample, 2)
+                    raise BadCellError(row, sample, 2)
                 scaled = given * 255.0 / total
                 whole = np.floor(scaled).astype(np.uint8)
                 up = np.argsort(-(scaled - np.floor(scaled)), kind="stable")[: _ONE - int(whole.sum())]
@@ -197,7 +195,7 @@ def identity_sizes(
     sizes += np.maximum(counts - width, 0) + 4 * counts.astype(np.int64) + 12
     for text in (varids, rsids, contigs):
         sizes = sizes + np.maximum(np.diff(text.offsets), 1)
-    return sizes.astype(np.int64)
+    return np.asarray(sizes, np.int64)
 
 
 def variant_records(
@@ -215,8 +213,8 @@ def variant_records(
     Args:
         varids, rsids, contigs: (variants,); "" is written ".".
         positions: at most 2^32 - 1.
-        alleles: (variants, alleles), of which each variant has the first `counts`; "" and those that the axis lacks
-            are written ".".
+        alleles: (variants, alleles), of which each variant has the first `counts`; "" and those that the axis
+            lacks are written ".".
         payload: the probability block of each, compressed or not.
         sizes: bytes of the blocks before they were compressed; None: they are not.
     """

@@ -31,7 +31,7 @@ def deflate_runs(values: Values, periods: npt.NDArray[Any]) -> Values:
     """
     data, offsets = values
     sizes = np.diff(offsets)
-    # Each deflate block ends by the token limit or at the end: a header of a stored block for each 48 KiB at worst.
+    # At worst all is stored, with a header for each block; none but the last has less than 32 KiB.
     room = int(sizes.sum() + (16 + 5 * (sizes // 32_768 + sizes // _STORED_BLOCK + 2)).sum())
     out, ends = np.empty(room, np.uint8), np.empty(len(sizes) + 1, np.int64)
     steps = np.where(periods > LONGEST_PERIOD, 1, periods).astype(np.int32)
