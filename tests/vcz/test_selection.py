@@ -57,12 +57,12 @@ def test_a_file_has_one_name_a_line(tmp_path):
 
 def test_indexes_are_copied_and_checked():
     given = np.array([4, 0], np.int32)
-    checked = check_indexes(given, IDS)
+    checked = check_indexes(given, real_samples(IDS), len(IDS))
     given[0] = 1
     assert checked.tolist() == [4, 0]
-    assert check_indexes([], IDS).tolist() == []
+    assert check_indexes([], real_samples(IDS), len(IDS)).tolist() == []
     refused = [([5], "5 is not in 0..4"), ([-1], "-1"), ([2], "null"), ([1, 1], "twice"), ([0.5], "integers")]
     for wrong, message in refused:
         with pytest.raises(SelectionError, match=message):
-            check_indexes(wrong, IDS)
+            check_indexes(wrong, real_samples(IDS), len(IDS))
     assert real_samples(IDS).tolist() == [0, 1, 3, 4]

@@ -13,8 +13,7 @@ from vczero.errors import NotVczError
 from vczero.strings import Strings
 from vczero.vcz.catalog import Catalog
 from vczero.vcz.derived import ALLELE, DERIVED, Derived, computable
-from vczero.vcz.schema import FieldInfo, describe_field, header_definitions, header_lines
-from vczero.vcz.selection import real_samples
+from vczero.vcz.schema import Column, FieldInfo, describe_field, header_definitions, header_lines
 
 __all__ = ["StoreProperties"]
 
@@ -32,6 +31,7 @@ class StoreProperties:
         self._catalog = catalog
         self._infos: dict[str, FieldInfo] = {}
         self._texts: dict[str, tuple[str, ...]] = {}
+        self._columns: dict[str, Column] = {}
 
     @property
     def num_variants(self) -> int:
@@ -199,14 +199,26 @@ class StoreProperties:
     @cached_property
     def real_samples(self) -> npt.NDArray[np.int64]:
         """int64: the places of samples that are not null, ascending."""
-        return _frozen(real_samples(self.sample_names))
+        if not self._catalog.has("sample_id"):
+            return _frozen(np.empty(0, np.int64))
+        column = self._column("sample_id")
+        # Lengths will do: `str`s of a million names take a while.
+        lengths = np.diff(column.offsets) if isinstance(column, Strings) else np.strings.str_len(column)
+        return _frozen(np.flatnonzero(lengths).astype(np.int64))
+
+    def _column(self, name: str) -> Column:
+        """An array of text, read once."""
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = self._catalog.read(name)
+        return column
 
     def _names(self, name: str, attribute: str = "") -> tuple[str, ...]:
         """The values of an array of text; those of an attribute of the root where there is no such array."""
         names = self._texts.get(name)
         if names is None:
             if self._catalog.has(name):
-                column = self._catalog.read(name)
+                column = self._column(name)
                 array = column.to_objects() if isinstance(column, Strings) else column
                 names = tuple(v.decode() if isinstance(v, bytes) else str(v) for v in array.tolist())
             else:

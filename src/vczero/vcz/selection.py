@@ -104,8 +104,8 @@ def read_samples(path: str | os.PathLike[str]) -> list[str]:
         raise SelectionError(f"samples: {os.fspath(path)} is not text") from None
 
 
-def check_indexes(indexes: Any, sample_ids: Sequence[str]) -> Int64s:
-    """int64, (samples,): a copy of `indexes`, checked.
+def check_indexes(indexes: Any, real: Int64s, num_samples: int) -> Int64s:
+    """int64, (samples,): a copy of `indexes`, checked against those that are `real`, not null.
 
     Raises:
         SelectionError: not integers, out of range, a null sample, or one given twice.
@@ -116,12 +116,12 @@ def check_indexes(indexes: Any, sample_ids: Sequence[str]) -> Int64s:
     result = array.astype(np.int64)
     if not result.size:
         return result
-    outside = result[(result < 0) | (result >= len(sample_ids))]
+    outside = result[(result < 0) | (result >= num_samples)]
     if outside.size:
-        raise SelectionError(f"sample indexes: {outside[0]} is not in 0..{len(sample_ids) - 1}")
-    null = next((number for number in result.tolist() if not sample_ids[number]), None)
-    if null is not None:
-        raise SelectionError(f"sample indexes: {null} is a null sample")
+        raise SelectionError(f"sample indexes: {outside[0]} is not in 0..{num_samples - 1}")
+    null = result[~np.isin(result, real)]
+    if null.size:
+        raise SelectionError(f"sample indexes: {null[0]} is a null sample")
     values, counts = np.unique(result, return_counts=True)
     if counts.max() > 1:
         raise SelectionError(f"sample indexes: {values[counts > 1][0]} is given twice")

@@ -84,7 +84,7 @@ class Selector(StoreProperties):
         Raises:
             SelectionError: an index is out of range, given twice, or that of a null sample.
         """
-        self._select(check_indexes(indexes, self.sample_names))
+        self._select(check_indexes(indexes, self.real_samples, self.num_samples))
 
     def _select(self, indexes: Int64s | None) -> None:
         """Select samples; a filter that is an expression is bound to them anew."""
