@@ -160,6 +160,35 @@ def test_one_row_is_fetched_with_its_block_alone():
             decoded(part, len(data), 0, 10)
 
 
+def test_a_small_chunk_of_which_much_is_wanted_comes_in_one_request():
+    """The first request reads on for what more ranges would cost; what it brought is not asked for again."""
+    data = genotypes(2_000_000)
+    chunk = encode(data, block_bytes=65_536)
+    wanted = [(number * 200_000, number * 200_000 + 10) for number in range(10)]
+    store = ScriptedStore({"k": chunk})
+    assert run_fetch(blosc_index.fetch("k", len(data), wanted, request_bytes=len(chunk) // 8), store) == chunk
+    assert store.count("k") == 1
+    store = ScriptedStore({"k": chunk})
+    part = run_fetch(blosc_index.fetch("k", len(data), wanted, request_bytes=len(chunk) // 40), store)
+    assert isinstance(part, SparseBlosc)
+    assert store.count("k") == 2
+    assert part.nbytes < len(chunk)
+    for start, stop in wanted:
+        np.testing.assert_array_equal(decoded(part, len(data), start, stop), data[start:stop])
+    runs = [(0, 150_000), (200_000, 400_000), (600_000, 610_000), (800_000, 1_300_000)]
+    for request_bytes in range(100, len(chunk) // 3, 797):
+        part = run_fetch(
+            blosc_index.fetch("k", len(data), runs, request_bytes=request_bytes), MemoryStore({"k": chunk})
+        )
+        for start, stop in runs:
+            np.testing.assert_array_equal(decoded(part, len(data), start, stop), data[start:stop])
+    early = [(0, 10), (70_000, 70_010), (140_000, 140_010)]
+    store = ScriptedStore({"k": chunk})
+    part = run_fetch(blosc_index.fetch("k", len(data), early, request_bytes=len(chunk) // 15), store)
+    assert store.count("k") == 1
+    np.testing.assert_array_equal(decoded(part, len(data), 70_000, 70_010), data[70_000:70_010])
+
+
 def test_what_is_wanted_mostly_is_fetched_whole():
     """Where ranges would cost more than the chunk, the rest of it comes in one request."""
     data = genotypes(2_000_000)
@@ -308,7 +337,7 @@ def test_a_header_that_changes_between_requests_is_refused():
 
 @pytest.mark.parametrize("dtype", ["int8", "int32"])
 def test_block_reader_fetches_the_blocks_of_some_rows(tmp_path, dtype):
-    """One row of a large chunk costs two small requests and equals zarr-python's; scattered rows too."""
+    """One row of a large chunk costs two small requests and equals zarr-python's; scattered rows two."""
     values = genotypes(500 * 20_000).reshape(500, 20_000).astype(dtype)
     array = zarr.create_array(
         tmp_path,
@@ -325,8 +354,9 @@ def test_block_reader_fetches_the_blocks_of_some_rows(tmp_path, dtype):
     for rows in [slice(7, 8), (slice(0, 1), slice(150, 152), slice(299, 300))]:
         store.log.clear()
         encoded = reader.fetch((0, 0), rows)
-        assert store.count("0.0") == 2
-        assert encoded.nbytes < stored / 2
+        assert store.count("0.0") <= 2
+        if isinstance(rows, slice):
+            assert encoded.nbytes < stored / 2
         chosen = [values[run] for run in (rows if isinstance(rows, tuple) else (rows,))]
         np.testing.assert_array_equal(reader.decode(encoded), np.concatenate(chosen))
     np.testing.assert_array_equal(reader.read_chunk((1, 0), slice(199, 200)), values[499:500])

@@ -34,7 +34,7 @@ __all__ = ["BlockReader", "EncodedChunk", "Rows"]
 
 # Ranges of one object are merged where less lies between them than costs as much as a range by itself: a
 # system call on the one hand, a round trip on the other.
-_GAP_BYTES_SYNCHRONOUS: Final = 16 * 2**10
+_GAP_BYTES_SYNCHRONOUS: Final = 64 * 2**10
 _GAP_BYTES_ASYNCHRONOUS: Final = 256 * 2**10
 # Fetching a part takes a request more than fetching the whole, first for the blocks' offsets. That pays from
 # here on, in decoded bytes: a file of less is read in no time, an object of less comes in about the time of

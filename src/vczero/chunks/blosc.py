@@ -286,45 +286,45 @@ def _parts(
 
 
 def _runs(chunk: SparseBlosc, blocks: npt.NDArray[np.intp], *, ordered: bool) -> Iterator[tuple[int, Bytes]]:
-    # Runs of these blocks: the place of the first byte, and the bytes, decompressed into memory that is used
-    # again; what is shuffled is put in order, or left as it is.
+    # Runs of neighbours among these blocks: the place of the first byte, and the bytes, decompressed into
+    # memory that is used again; what is shuffled is put in order, or left as it is. Blocks are decompressed
+    # several at a time, whether they are neighbours or not.
     header = chunk.index.header
     size = header.block_bytes
     numbers = blocks.tolist()
-    at_most = min(max(RUN_BYTES // size, 1), len(numbers))
-    scratch = None if header.is_plain else _scratch(size * at_most)
-    begin = 0
-    while begin < len(numbers):
-        end = begin + 1
-        while end < len(numbers) and end - begin < at_most and numbers[end] == numbers[end - 1] + 1:
-            end += 1
-        start = size * numbers[begin]
-        stop = min(size * (numbers[end - 1] + 1), header.nbytes)
-        if scratch is None:
-            run = np.frombuffer(chunk.stored(HEADER_BYTES + start, HEADER_BYTES + stop), np.uint8)
-        else:
-            run = scratch[: stop - start]
-            last = numbers[end - 1] + 1
-            _library(_rebuild(chunk, numbers[begin], last, stop - start, ordered=ordered), run)
-        yield start, run
-        begin = end
+    at_most = max(RUN_BYTES // size, 1)
+    scratch = None if header.is_plain else _scratch(size * min(at_most, len(numbers)))
+    for begin in range(0, len(numbers), at_most):
+        group = numbers[begin : begin + at_most]
+        if scratch is not None:
+            nbytes = size * (len(group) - 1) + min(size, header.nbytes - size * group[-1])
+            _library(_rebuild(chunk, group, nbytes, ordered=ordered), scratch[:nbytes])
+        first = 0
+        for last in range(1, len(group) + 1):
+            if last < len(group) and group[last] == group[last - 1] + 1:
+                continue
+            start, stop = size * group[first], min(size * (group[last - 1] + 1), header.nbytes)
+            if scratch is None:
+                stored = chunk.stored(HEADER_BYTES + start, HEADER_BYTES + stop)
+                yield start, np.frombuffer(stored, np.uint8)
+            else:
+                yield start, scratch[size * first : size * first + stop - start]
+            first = last
 
 
-def _rebuild(chunk: SparseBlosc, first: int, last: int, nbytes: int, *, ordered: bool) -> bytes:
-    # Blocks [first, last), which hold `nbytes` bytes, as a Blosc chunk of their own; where what is shuffled
-    # is to be left as it is, without the flags.
+def _rebuild(chunk: SparseBlosc, blocks: Sequence[int], nbytes: int, *, ordered: bool) -> bytes:
+    # Blocks, which hold `nbytes` bytes, as a Blosc chunk of their own; where what is shuffled is to be left
+    # as it is, without the flags.
     version, codec_version, flags, typesize, _, block_bytes, _ = chunk.index.header
-    starts = chunk.index.starts[first:last].tolist()
-    stops = chunk.index.stops[first:last].tolist()
-    if starts[1:] == stops[:-1]:
-        stored = [chunk.stored(starts[0], stops[-1])]
-    else:
-        stored = [chunk.stored(*bounds) for bounds in zip(starts, stops, strict=True)]
-    at = HEADER_BYTES + 4 * len(starts)
+    starts, stops = chunk.index.starts, chunk.index.stops
+    at = HEADER_BYTES + 4 * len(blocks)
     offsets = []
-    for start, stop in zip(starts, stops, strict=True):
+    stored = []
+    for block in blocks:
+        piece = chunk.stored(int(starts[block]), int(stops[block]))
+        stored.append(piece)
         offsets.append(at)
-        at += stop - start
+        at += len(piece)
     if not ordered:
         flags &= ~(SHUFFLE | BITSHUFFLE)
     if nbytes < block_bytes:  # the short last block, which is never split, would now be a full one

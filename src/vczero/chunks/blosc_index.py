@@ -211,7 +211,7 @@ def needed_blocks(index: Index, spans: Sequence[tuple[int, int]]) -> npt.NDArray
 
 
 def byte_ranges(
-    index: Index, wanted: Sequence[tuple[int, int]], *, request_bytes: int
+    index: Index, wanted: Sequence[tuple[int, int]], *, request_bytes: int, have_bytes: int = 0
 ) -> tuple[ByteRange, ...] | None:
     """The stored ranges, (start, length) ascending, that hold wanted bytes; `None`: fetching all is cheaper.
 
@@ -220,15 +220,19 @@ def byte_ranges(
         wanted: ranges [start, stop) of uncompressed bytes.
         request_bytes: what one more range costs, in bytes that could be read instead; ranges that lie no
             further apart are merged.
+        have_bytes: so many stored bytes, from the first on, are there already.
     """
     blocks = needed_blocks(index, wanted)
+    blocks = blocks[index.stops[blocks] > have_bytes]
     merged: list[list[int]] = []
-    for start, stop in sorted(zip(index.starts[blocks].tolist(), index.stops[blocks].tolist(), strict=True)):
+    starts = np.maximum(index.starts[blocks], have_bytes)
+    for start, stop in sorted(zip(starts.tolist(), index.stops[blocks].tolist(), strict=True)):
         if merged and start - merged[-1][1] <= request_bytes:
             merged[-1][1] = stop
         else:
             merged.append([start, stop])
-    if sum(stop - start + request_bytes for start, stop in merged) >= index.header.stored_bytes:
+    cost = sum(stop - start + request_bytes for start, stop in merged)
+    if merged and cost >= index.header.stored_bytes - have_bytes:
         return None
     return tuple((start, stop - start) for start, stop in merged)
 
@@ -244,6 +248,9 @@ def fetch(
 ) -> Fetch[Buffer | SparseBlosc | None]:
     """The chunk, or the blocks of it that hold `wanted`, in two requests (seldom three); `None` if absent.
 
+    The first request is for the offsets of the blocks, and for as many bytes behind them as the ranges that
+    may be asked for next will cost: a small chunk of which much is wanted comes at once.
+
     Args:
         key: of the stored object.
         nbytes: uncompressed bytes of the chunk.
@@ -257,7 +264,7 @@ def fetch(
     """
     from vczero.chunks.stores import Request
 
-    head = max(HEADER_BYTES + 4 * (nbytes // LIKELY_BLOCK_BYTES), 256)
+    head = max(HEADER_BYTES + 4 * (nbytes // LIKELY_BLOCK_BYTES), 256, (len(wanted) - 1) * request_bytes)
     if size is not None:
         head = min(head, size)
     reply = yield Request(key, ((base, head),))
@@ -271,12 +278,20 @@ def fetch(
         raise ChunkError(f"the Blosc header promises {header.stored_bytes} bytes, the chunk has {size}")
     data = yield from _more(key, base, data, header.index_bytes)
     index = read_index(header, data)
-    ranges = byte_ranges(index, wanted, request_bytes=request_bytes)
+    ranges = byte_ranges(index, wanted, request_bytes=request_bytes, have_bytes=len(data))
     if ranges is None:
         return (yield from _more(key, base, data, header.stored_bytes))
+    if not ranges:
+        return SparseBlosc(index, (0,), (data,))
     reply = yield Request(key, tuple((base + start, length) for start, length in ranges))
-    pieces = tuple(reply) if isinstance(reply, list) else ()
-    return SparseBlosc(index, tuple(start for start, _ in ranges), pieces)
+    pieces: list[Buffer] = list(reply) if isinstance(reply, list) else [b""] * len(ranges)
+    starts = [start for start, _ in ranges]
+    if starts[0] == len(data):  # neighbouring blocks are to lie in one piece
+        starts[0], pieces[0] = 0, b"".join((data, pieces[0]))
+    else:
+        starts.insert(0, 0)
+        pieces.insert(0, data)
+    return SparseBlosc(index, tuple(starts), tuple(pieces))
 
 
 def _more(key: str, base: int, data: Buffer, upto: int) -> Fetch[Buffer]:

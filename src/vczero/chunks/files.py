@@ -43,9 +43,14 @@ def open_file(path: str) -> tuple[int, int] | None:
 
 
 def read_at(fd: int, offset: int, length: int) -> bytes:
-    """`length` bytes from `offset` on, fewer where the file ends before; moves the descriptor's position."""
-    os.lseek(fd, offset, os.SEEK_SET)
-    return read(fd, length)
+    """`length` bytes from `offset` on, fewer where the file ends before. The position may be moved."""
+    if not hasattr(os, "pread"):  # Windows
+        os.lseek(fd, offset, os.SEEK_SET)
+        return read(fd, length)
+    data = os.pread(fd, length, offset)
+    if len(data) == length or not data:
+        return data
+    return _complete(data, length, lambda got: os.pread(fd, length - got, offset + got))
 
 
 def read(fd: int, length: int) -> bytes:
@@ -118,11 +123,7 @@ class SharedFile:
         if not self._shared:
             own, _ = self._open()  # kept: the last reference closes it
             return read_at(own.fd, offset, length)
-        fd = descriptor.fd
-        data = os.pread(fd, length, offset)
-        if len(data) == length or not data:
-            return data
-        return _complete(data, length, lambda got: os.pread(fd, length - got, offset + got))
+        return read_at(descriptor.fd, offset, length)
 
     def close(self) -> None:
         """The file is closed when the reads under way are done."""
