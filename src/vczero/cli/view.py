@@ -93,7 +93,7 @@ def view(
 
     written = written_type(output_type, compression_level, output)
     companion = None
-    if write_index is not None:
+    if write_index is not None and not explain:
         from vczero.formats.indexing import index_of
 
         companion = index_of(output, written, write_index or "csi")
