@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from vczero.formats.bgenfile import BgenEncoder
     from vczero.formats.bgenwriting import write_bgen, write_bgi, write_sample
+    from vczero.formats.pgen import write_pgen
     from vczero.formats.plink import BedEncoder
     from vczero.formats.plinkfiles import write_bim, write_fam, write_plink
     from vczero.formats.writing import write_query, write_vcf
@@ -76,6 +77,7 @@ __all__ = [
     "write_bgi",
     "write_bim",
     "write_fam",
+    "write_pgen",
     "write_plink",
     "write_query",
     "write_sample",
@@ -104,6 +106,7 @@ _HOMES = {
     "write_sample": "vczero.formats.bgenwriting:write_sample",
     "write_bim": "vczero.formats.plinkfiles:write_bim",
     "write_fam": "vczero.formats.plinkfiles:write_fam",
+    "write_pgen": "vczero.formats.pgen:write_pgen",
     "write_plink": "vczero.formats.plinkfiles:write_plink",
     "write_query": "vczero.formats.writing:write_query",
     "write_vcf": "vczero.formats.writing:write_vcf",

@@ -42,11 +42,13 @@ class DescriptorSink:
     Args:
         descriptor: open for writing; stays the caller's to close.
         name: for messages.
+        place: the file, until it takes its name: for a library that wants to write it by itself.
     """
 
-    def __init__(self, descriptor: int, name: str) -> None:
+    def __init__(self, descriptor: int, name: str, place: str | None = None) -> None:
         self._descriptor = descriptor
-        self._name = name
+        self.name = name
+        self.place = place
 
     def fileno(self) -> int:
         """The descriptor."""
@@ -69,7 +71,7 @@ class DescriptorSink:
         except BrokenPipeError as error:
             raise ClosedPipeError from error
         except OSError as error:
-            raise OutputError(f"cannot write {self._name}: {error.strerror}") from error
+            raise OutputError(f"cannot write {self.name}: {error.strerror}") from error
 
 
 @contextmanager
@@ -167,7 +169,7 @@ def _opened(path: str, place: str) -> Iterator[DescriptorSink]:
     with _explained(path):
         descriptor = os.open(place, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o666)
     try:
-        yield DescriptorSink(descriptor, path)
+        yield DescriptorSink(descriptor, path, place)
     except BaseException:
         with suppress(OSError):
             os.close(descriptor)

@@ -24,9 +24,14 @@ from vczero.formats.vcf import column_piece
 from vczero.kernels import pairs, text
 from vczero.vcz.schema import Batch, Metadata
 
-__all__ = ["BedEncoder", "BimEncoder", "check_samples", "fam_text"]
+__all__ = ["BAD_CALLS", "BedEncoder", "BimEncoder", "check_samples", "fam_text", "sample_names"]
 
 BED_HEADER: Final = b"\x6c\x1b\x01"
+BAD_CALLS: Final = {
+    pairs.HALF: "is half missing: plink2 refuses that, too",
+    pairs.FOREIGN: "has an allele that the record does not have",
+    pairs.CROWD: "has more than two alleles: PLINK files hold no polyploid calls",
+}
 _CODES = "call_genotype/codes"
 _BAD_BYTES = 4
 _NUMBER = (1 << 30) - 1
@@ -115,13 +120,8 @@ class BedEncoder:
         found = int(bad[row, tile])
         number = tile * tile_samples + (found & _NUMBER) - 1
         sample = str(self._samples.to_objects()[number])
-        what = {
-            pairs.HALF: "is half missing: plink2 refuses that, too",
-            pairs.FOREIGN: "has an allele that the record does not have",
-            pairs.CROWD: "has more than two alleles: PLINK files hold no polyploid calls",
-        }[found & ~_NUMBER]
-        place = self._places.name(batch, row)
-        message = f"{place}: the call of sample {sample} {what}"
+        what = BAD_CALLS[found & ~_NUMBER]
+        message = f"{self._places.name(batch, row)}: the call of sample {sample} {what}"
         return RecordError(message, variant=int(batch.variant_index[row]), sample=sample)
 
 

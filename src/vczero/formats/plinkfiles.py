@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from vczero.formats.encoder import Sink, Together, write, write_all, write_together
+from vczero.formats.encoder import BATCH_BYTES, Sink, Together, write, write_all, write_together
 from vczero.formats.output import open_outputs
 from vczero.formats.plink import BedEncoder, BimEncoder, fam_text
 from vczero.formats.rowfile import RowSource
@@ -25,6 +25,7 @@ class PlinkSource(RowSource, Protocol):
         start: int = 0,
         *,
         force_recompute: bool | Iterable[str] = False,
+        batch_bytes: int | None = None,
     ) -> Any:
         """What `function` makes of each batch, in order, made on workers; a context manager."""
 
@@ -69,7 +70,7 @@ def write_plink(
     with open_outputs(names) as sinks:
         if fam:
             write_all(sinks.pop(), samples)
-        with reader.map_chunks(together.encode, sorted(together.columns)) as encoded:
+        with reader.map_chunks(together.encode, sorted(together.columns), batch_bytes=BATCH_BYTES) as encoded:
             write_together(together, encoded, sinks)
 
 
@@ -86,7 +87,7 @@ def write_bim(reader: PlinkSource, output: Sink, *, allow_extra_chr: bool = Fals
         OSError: from `output`.
     """
     encoder = BimEncoder(reader, allow_extra_chr=allow_extra_chr)
-    with reader.map_chunks(encoder.encode, sorted(encoder.columns)) as encoded:
+    with reader.map_chunks(encoder.encode, sorted(encoder.columns), batch_bytes=BATCH_BYTES) as encoded:
         return write(encoder, encoded, output)
 
 
