@@ -15,9 +15,10 @@ from vczero.strings import Strings
 from vczero.vcz.schema import Column
 from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL, INT_MISSING, is_fill, is_missing
 
-__all__ = ["TAKE_FILL", "TAKE_MISSING", "fill_of", "lengths", "missing_of", "pair_places", "take"]
+__all__ = ["TAKE_FILL", "TAKE_MISSING", "Places", "fill_of", "lengths", "missing_of", "pair_places", "take"]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
+Places: TypeAlias = npt.NDArray[np.signedinteger[Any]]
 
 # Places that stand for no value of the cell.
 TAKE_FILL, TAKE_MISSING = -1, -2
@@ -67,7 +68,7 @@ def lengths(column: Column) -> Int64s:
     return np.asarray(np.where((fill | missing).all(axis=-1), 0, width - trailing), np.int64)
 
 
-def take(column: Column, places: Int64s) -> Column:
+def take(column: Column, places: Places) -> Column:
     """Cells of the values at `places`: integers (..., width), which are broadcast to the cells.
 
     `TAKE_FILL` and `TAKE_MISSING` give these; so does, fill, a place that the cell does not have.

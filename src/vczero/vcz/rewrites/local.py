@@ -16,7 +16,7 @@ import numpy.typing as npt
 from vczero.errors import ChunkError
 from vczero.strings import Strings
 from vczero.vcz.derived import ALLELE
-from vczero.vcz.rewrites.cells import TAKE_FILL, TAKE_MISSING, lengths, take
+from vczero.vcz.rewrites.cells import TAKE_FILL, TAKE_MISSING, Places, lengths, take
 from vczero.vcz.rewrites.metadata import Altered
 from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata, describe_field
 from vczero.vcz.values import INT_FILL, INT_MISSING
@@ -149,13 +149,14 @@ def drop_alleles(
         if (present == stays).all():
             cells[every] = source
         else:
-            cells[every] = take(source, _kept_places(name, stays, cells.shape[2], source))
+            cells[every] = take(source, _kept_places(name, present, stays, source))
         changed[name] = cells
     return changed
 
 
-def _kept_places(name: str, stays: Mask, width: int, cells: npt.NDArray[Any]) -> Int64s:
-    """Which values of local fields stay, where `stays` says it of the alleles listed."""
+def _kept_places(name: str, present: Mask, stays: Mask, cells: npt.NDArray[Any]) -> Int64s:
+    """Which values of local fields stay, where `stays` says it of the alleles listed, those `present`."""
+    width = cells.shape[2]
     if name == _LAA:
         return _gathered(stays, or_missing=True)
     number = _NUMBERS[name]
@@ -163,7 +164,7 @@ def _kept_places(name: str, stays: Mask, width: int, cells: npt.NDArray[Any]) ->
     if number == "LG":
         j, k = _pairs(alleles.shape[2])
         diploid = _gathered(alleles[..., j] & alleles[..., k], width=width)
-        is_haploid = lengths(cells) <= alleles.shape[2]
+        is_haploid = lengths(cells) <= 1 + present.sum(axis=2)
         return np.where(is_haploid[..., None], _gathered(alleles, width=width), diploid)
     return _gathered(alleles, width=width)
 
@@ -193,34 +194,53 @@ def _with_reference(number: str, cells: npt.NDArray[Any], shifted: Mask, listed:
 def _spread(number: str, cells: npt.NDArray[Any], listed: Int64s, num_alleles: Int64s) -> Column:
     """Values of local alleles as values of all: of those not listed, missing."""
     alleles = int(num_alleles.max(initial=1))
-    slots = np.concatenate((np.zeros_like(listed[..., :1]), listed), axis=2)
-    if number == "LG":
-        width, whole = alleles * (alleles + 1) // 2, num_alleles * (num_alleles + 1) // 2
-    else:
-        width, whole = alleles, num_alleles
+    width = alleles * (alleles + 1) // 2 if number == "LG" else alleles
     if cells[..., :1].size * width > _MOST_VALUES:
         raise ChunkError(f"fields of {alleles} alleles would not fit in memory: leave them local")
-    # One place more, for the slots of samples that list fewer alleles.
-    places = np.full((*cells.shape[:2], width + 1), TAKE_MISSING, np.int32)
-    used = slots >= 0
-    for slot in range(slots.shape[2]):
-        allele = slots[..., slot]
-        if number != "LG":
-            target = np.where(used[..., slot], allele, width)
-            np.put_along_axis(places, target[..., None], slot - (number == "LA"), axis=2)
-            continue
-        for other in range(slot + 1):
-            low, high = np.minimum(slots[..., other], allele), np.maximum(slots[..., other], allele)
-            target = np.where(used[..., slot] & used[..., other], high * (high + 1) // 2 + low, width)
-            np.put_along_axis(places, target[..., None], slot * (slot + 1) // 2 + other, axis=2)
-    places = places[..., :width]
+    slots = np.concatenate((np.zeros_like(listed[..., :1]), listed), axis=2)
     if number == "LA":
-        places, whole = places[..., 1:], whole - 1
-    places[np.arange(places.shape[2]) >= np.broadcast_to(whole[:, None, None], places.shape)] = TAKE_FILL
+        places = _by_allele(slots, alleles, num_alleles)[..., 1:]
+        places = np.where(places > 0, places - 1, places)
+    elif number == "LR":
+        places = _by_allele(slots, alleles, num_alleles)
+    else:
+        places = _by_genotype(slots, alleles, num_alleles)
+        num_local, used = (slots >= 0).sum(axis=2), lengths(cells)
+        haploid = (used <= num_local) & (num_local > 1)
+        if haploid.any():
+            places[haploid] = TAKE_FILL
+            places[haploid, :alleles] = _by_allele(slots, alleles, num_alleles)[haploid]
     empty = ~_has_values(cells)
     places[empty] = TAKE_FILL
     places[empty, :1] = TAKE_MISSING
     return take(cells, places)
+
+
+def _by_allele(slots: Int64s, alleles: int, num_alleles: Int64s) -> Places:
+    """Where the value of each allele is among those of `slots`, the alleles of each sample."""
+    # One place more than there are, for the slots of samples that list fewer alleles; so below.
+    places = np.full((*slots.shape[:2], alleles + 1), TAKE_MISSING, np.int32)
+    for slot in range(slots.shape[2]):
+        target = np.where(slots[..., slot] >= 0, slots[..., slot], alleles)
+        np.put_along_axis(places, target[..., None], slot, axis=2)
+    places = places[..., :alleles]
+    return np.where(np.arange(alleles) < num_alleles[:, None, None], places, np.int32(TAKE_FILL))
+
+
+def _by_genotype(slots: Int64s, alleles: int, num_alleles: Int64s) -> Places:
+    """Where the value of each genotype of two alleles is among those of `slots`."""
+    width = alleles * (alleles + 1) // 2
+    places = np.full((*slots.shape[:2], width + 1), TAKE_MISSING, np.int32)
+    for place, (one, other) in enumerate(zip(*_pairs(slots.shape[2]), strict=True)):
+        low, high = (
+            np.minimum(slots[..., one], slots[..., other]),
+            np.maximum(slots[..., one], slots[..., other]),
+        )
+        target = np.where(low >= 0, high * (high + 1) // 2 + low, width)
+        np.put_along_axis(places, target[..., None], place, axis=2)
+    places = places[..., :width]
+    whole = num_alleles * (num_alleles + 1) // 2
+    return np.where(np.arange(width) < whole[:, None, None], places, np.int32(TAKE_FILL))
 
 
 def _gathered(keep: Mask, *, width: int | None = None, or_missing: bool = False) -> Int64s:
