@@ -52,7 +52,8 @@ def rewrites_of(reader: VczReader, given: Mapping[str, Any], *, no_update: bool)
     has_subset = given["samples"] is not None or given["samples_file"] is not None
     counts = any(given.get(name) not in (None, False) for name in _COUNTING)
     update_counts = counts and not no_update and not has_subset
-    asked = any(given[name] for name in REWRITE_OPTIONS)
+    tags = None if given["fill_tags"] is None else given["fill_tags"].split(",")
+    asked = tags is not None or given["trim_alt_alleles"] or given["delocalise"]
     if not asked and not update_counts and "call_LA" not in reader.field_names:
         return []
     from vczero.vcz.rewrites import rewrites
@@ -60,7 +61,7 @@ def rewrites_of(reader: VczReader, given: Mapping[str, Any], *, no_update: bool)
     return rewrites(
         reader,
         trim_alt_alleles=given["trim_alt_alleles"],
-        fill_tags=given["fill_tags"] or (),
+        fill_tags=tags or (),
         delocalise=given["delocalise"],
         update_counts=update_counts,
     )

@@ -68,9 +68,9 @@ class FillTags:
     def __init__(self, metadata: Metadata, tags: Sequence[str]) -> None:
         names = [tag.removeprefix("INFO/") for tag in tags]
         unknown = [tag for tag in names if tag not in _NEEDS and tag != "all"]
-        if unknown or not names:
+        if unknown:
             known = ", ".join(["all", *_NEEDS])
-            raise OptionError(f"--fill-tags: {', '.join(unknown) or 'nothing'}: not one of {known}")
+            raise OptionError(f"--fill-tags: {', '.join(map(repr, unknown))}: not one of {known}")
         wanted = {*names, *(ALL_TAGS if "all" in names else ())}
         self._tags = [tag for tag in _NEEDS if tag in wanted]
         lacking = [tag for tag in self._tags if _NEEDS[tag] in _OF_GENOTYPES]
