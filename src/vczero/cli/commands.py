@@ -24,6 +24,14 @@ __all__ = ["cli", "main"]
 _USAGE = 2
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+
+
+class _Never(click.UsageError):
+    """Stands in for an error that this click does not have."""
+
+
+# Since click 8.2; before, help is printed and the exit code is 0.
+_NO_ARGUMENTS: type[click.UsageError] = getattr(click.exceptions, "NoArgsIsHelpError", _Never)
 _SETTINGS = {"help_option_names": ["--help"], "max_content_width": 100}
 
 # Purpose -> name -> the module in `vczero.cli` that has a command of that name ("-" as "_").
@@ -97,7 +105,7 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         return 0
     except click.exceptions.Exit as ended:
         return ended.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
+    except _NO_ARGUMENTS as error:
         _complain(error.format_message())
         return _USAGE
     except click.UsageError as error:
