@@ -206,6 +206,19 @@ def test_requests_go_out_before_there_is_room_for_what_they_will_become():
     np.testing.assert_array_equal(whole(results, "a"), reader.values())
 
 
+def test_what_was_fetched_ahead_is_decoded_no_sooner_than_its_turn_and_an_error_comes_in_its_turn():
+    """A fault in a chunk far ahead does not cost the batches before it, and nothing behind it is decoded."""
+    store, reader = column(AsyncScriptedStore)
+    store.fail("a/8", StoreError("boom"))
+    with Runtime(decode_threads=2, readahead_bytes=100) as runtime:
+        stream = runtime.run(plan_rows([reader], 10), Columns())
+        for number in range(8):
+            assert next(stream)["a"][0] == number * 10
+        with pytest.raises(StoreError, match="boom"):
+            next(stream)
+    assert ((9,), None) not in reader.decoded
+
+
 @BOTH_STORES
 def test_results_keep_the_order_of_the_steps_however_they_come(kind):
     store, reader = column(kind)

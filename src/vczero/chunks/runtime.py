@@ -42,7 +42,7 @@ class Runtime:
         io_concurrency: the most store requests in flight, at least 1.
         decode_threads: the number of workers, at least 1; `None`: the CPUs that this process may use.
         readahead_bytes: decoded bytes in flight (being fetched, decoded, or queued for the consumer) per
-            stream; 0: one step at a time.
+            stream, and stored bytes of what is only fetched as yet; 0: one step at a time.
 
     Raises:
         OptionError: a parameter is out of its range.
