@@ -15,6 +15,8 @@ from support.stores import ScriptedStore
 from vczero.chunks import blosc
 from vczero.chunks.blocks import BlockReader
 from vczero.chunks.columns import SelectedColumns
+from vczero.chunks.steps import Read
+from vczero.chunks.units import bundles, groups_of
 from vczero.errors import ChunkError, UnsupportedError
 
 # Whatever is not Blosc is decoded as ever; a part of the catalogue will do.
@@ -152,6 +154,18 @@ def test_rows_of_a_large_chunk_are_fetched_in_part(tmp_path):
     encoded = selected.fetch((0, 0), (slice(1, 3), slice(400, 401)))
     assert encoded.nbytes < 100_000
     assert same(selected.decode(encoded), values[[1, 2, 400]][:, [5, 19_999]])
+
+
+def test_what_a_read_costs_is_not_what_it_gives(tmp_path):
+    """Chunks of which few columns are wanted are jobs as large as ever, so that workers share them."""
+    values = np.zeros((100, 30_000), np.int8)
+    options = {"shards": False, "zarr_format": 2, "codec": "zstd", "shuffle": 2, "block_bytes": 0}
+    reader = BlockReader(write(tmp_path / "a", values, (100, 15_000), **options))
+    selected = SelectedColumns(reader, {0: np.array([1]), 1: np.array([2, 3])})
+    reads = [Read(selected, (0, 0)), Read(selected, (0, 1), slice(0, 50))]
+    assert [read.nbytes for read in reads] == [100, 100]
+    assert [read.work for read in reads] == [1_500_000, 750_000]
+    assert len(bundles(groups_of(reads))) == 2
 
 
 def test_bad_chunks_and_bad_places_are_refused(tmp_path):

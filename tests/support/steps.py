@@ -51,6 +51,7 @@ class ToyReader:
             dtype=np.dtype(dtype),
             shard=None if shard is None else SimpleNamespace(chunks=shard),
         )
+        self.row_work = int(np.prod(chunk_shape[1:], dtype=int)) * self.meta.dtype.itemsize
         self.store = SimpleNamespace(synchronous=True) if store is None else store
         self.offset = offset
         self.shard = shard

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from operator import mul, sub
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -87,6 +88,7 @@ class BlockReader:
         elif store is None:
             raise TypeError("BlockReader of an ArrayMeta needs a store")
         self.meta = self.stored_meta = source  # what stands in for a reader may give another dtype
+        self.row_work = prod(source.chunk_shape[1:]) * source.dtype.itemsize
         self.store: AnyStore = store
         self.cdata_shape = source.cdata_shape
         self._decoder = compile_decoder(source)

@@ -42,6 +42,7 @@ class Read:
         chunk: what the read is of; equal for two reads of one chunk, or of one piece.
         shape: of what the read gives, clamped at the array's edge.
         nbytes: decoded; for variable-length text a guess, a few bytes per value.
+        work: bytes to decode for that; more, where not all that is decoded is given.
         is_text: whether the dtype does not tell the size: variable-length text or bytes.
     """
 
@@ -52,6 +53,7 @@ class Read:
     chunk: Chunk = field(init=False)
     shape: tuple[int, ...] = field(init=False)
     nbytes: int = field(init=False)
+    work: int = field(init=False)
     is_text: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +67,7 @@ class Read:
         put(self, "chunk", (reader, self.coords, self.piece))
         put(self, "shape", shape)
         put(self, "nbytes", prod(shape) * dtype.itemsize)
+        put(self, "work", (shape[0] if shape else 1) * reader.row_work)
         put(self, "is_text", dtype.kind in "TO")
 
 

@@ -102,9 +102,9 @@ class Group:
     encoded: Sequence[EncodedChunk] | None = None
 
     @property
-    def nbytes(self) -> int:
-        """Decoded bytes."""
-        return sum(read.nbytes for read in self.reads)
+    def work(self) -> int:
+        """Bytes to decode."""
+        return sum(read.work for read in self.reads)
 
     def singles(self) -> list[Group]:
         """The reads of a group that has been fetched, each in a group of its own."""
@@ -139,12 +139,12 @@ def bundles(groups: Iterable[Group]) -> list[list[Group]]:
     jobs: list[list[Group]] = []
     room = 0
     for group in groups:
-        nbytes = group.nbytes
-        if room < nbytes or not jobs:
+        work = group.work
+        if room < work or not jobs:
             jobs.append([])
             room = _BUNDLE_BYTES
         jobs[-1].append(group)
-        room -= nbytes
+        room -= work
     return jobs
 
 

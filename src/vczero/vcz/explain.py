@@ -106,9 +106,6 @@ def _cost(layout: Layout, plan: ScanPlan, phase: Literal["first", "rest"]) -> Ar
     rows = _chunks_of(plan.runs, layout.chunk_rows, meta.cdata_shape[0])
     tails = [tile.coords for tile in layout.tiles]
     lengths = np.minimum(layout.chunk_rows, meta.shape[0] - rows * layout.chunk_rows)
-    of_tails = 0
-    if len(rows):
-        of_tails = sum(prod(_ends(layout, tail)) for tail in tails)
     variants = int((plan.runs[:, 1] - plan.runs[:, 0]).sum())
     objects = len(rows) * len(tails)
     if meta.shard is not None:
@@ -122,16 +119,9 @@ def _cost(layout: Layout, plan: ScanPlan, phase: Literal["first", "rest"]) -> Ar
         all_chunks=prod(meta.cdata_shape),
         objects=objects,
         stored_bytes=_stored_bytes(layout, rows),
-        decoded_bytes=int(lengths.sum()) * of_tails * meta.dtype.itemsize,
+        decoded_bytes=int(lengths.sum()) * layout.row_work,
         wanted_bytes=variants * layout.row_nbytes,
     )
-
-
-def _ends(layout: Layout, tail: tuple[int, ...]) -> Iterator[int]:
-    """A chunk's length on each axis after the first."""
-    meta = layout.reader.stored_meta
-    axes = zip(tail, meta.chunk_shape[1:], meta.shape[1:], strict=True)
-    return (min(chunk, length - coord * chunk) for coord, chunk, length in axes)
 
 
 def _chunks_of(runs: Int64s, chunk_rows: int, num_chunks: int) -> Int64s:

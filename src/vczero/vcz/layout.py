@@ -96,6 +96,12 @@ class Layout:
         """Bytes of one row of the column; text counts a pointer per value."""
         return prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def row_work(self) -> int:
+        """Bytes to decode for one row: of chunks of which few columns are wanted, those of all columns."""
+        meta = self.reader.stored_meta
+        return sum(prod(_ends(meta, tile.coords)) for tile in self.tiles) * meta.dtype.itemsize
+
     def reads(self, parts: Sequence[Part], piece: int = -1) -> list[ColumnRead]:
         """The reads that fill the column, given what `split_runs` made of a batch's rows."""
         return [
@@ -142,10 +148,7 @@ def lay_out(name: str, reader: BlockReader, dims: Sequence[str], samples: Int64s
     tiles = []
     for parts in product(*axes):
         coords = tuple(part.chunk for part in parts)
-        ends = [
-            min(n, length - c * n)
-            for c, n, length in zip(coords, meta.chunk_shape[1:], meta.shape[1:], strict=True)
-        ]
+        ends = _ends(meta, coords)
         locals_ = [part.local for part in parts]
         if coords and coords[0] in selected:  # the reader gives no other columns
             ends[0] = len(selected[coords[0]])
@@ -161,6 +164,12 @@ def lay_out(name: str, reader: BlockReader, dims: Sequence[str], samples: Int64s
     if selected:
         reader = SelectedColumns(reader, selected)
     return Layout(name, reader, tuple(tiles), tuple(shape), dtype, is_text, has_samples)
+
+
+def _ends(meta: ArrayMeta, coords: tuple[int, ...]) -> list[int]:
+    """A chunk's length on each axis after the first."""
+    axes = zip(coords, meta.chunk_shape[1:], meta.shape[1:], strict=True)
+    return [min(chunk, length - coord * chunk) for coord, chunk, length in axes]
 
 
 def _columns_of(parts: Sequence[AxisPart], meta: ArrayMeta) -> dict[int, Int64s]:

@@ -235,8 +235,8 @@ def _fitted(rows: int, layouts: Sequence[Layout], batch_bytes: int) -> tuple[int
 
     What cannot be read in pieces is not counted: cutting batches would save nothing of it.
     """
-    nbytes = sum(layout.row_nbytes for layout in layouts)
-    joined = min(batch_bytes, _MOST_JOINED_BYTES) // max(1, rows * nbytes)
+    work = sum(layout.row_work for layout in layouts)
+    joined = min(batch_bytes, _MOST_JOINED_BYTES) // max(1, rows * work)
     if joined > 1:
         return rows * joined, frozenset()
     large = [e for e in layouts if e.chunk_rows == rows and e.reader.reads_in_part(rows // 2)]
