@@ -19,6 +19,7 @@ from vczero.errors import (
     NotVczError,
     OptionError,
     SelectionError,
+    StoreError,
     StoreNotFoundError,
 )
 
@@ -179,6 +180,22 @@ def test_what_does_not_depend_on_an_answer_is_asked_for_at_once(store):
     scripted.clear_log()
     with vczero.open(scripted, regions="chr1:1-10"):
         assert scripted.trips == (2 if consolidated else 4)
+
+
+def test_what_is_asked_for_early_may_be_refused(store):
+    # A bucket that may not be listed answers "forbidden" for what is absent. That matters when it is needed.
+    scripted = AsyncScriptedStore.of_directory(store)
+    early = [".zmetadata", "sample_id/.zarray", "sample_id/zarr.json"]
+    for key in early:
+        scripted.fail(key, StoreError("forbidden", key=key))
+    with vczero.open(scripted) as reader:
+        found, _ = read_all(reader, ["variant_position", "call_DP"])
+    with vczero.open(store) as reader:
+        expected, _ = read_all(reader, ["variant_position", "call_DP"])
+    assert all(equal(found[name], expected[name]) for name in expected)
+    scripted.fail("zarr.json", StoreError("forbidden", key="zarr.json"))
+    with pytest.raises(StoreError, match="forbidden"):
+        vczero.open(scripted)
 
 
 def test_only_the_chunks_of_the_columns_and_samples_asked_for_are_read(store):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -24,7 +25,7 @@ from vczero.chunks.metadata import (
     parse_v3,
 )
 from vczero.chunks.stores import AnyStore, Buffer, Fetch, Request
-from vczero.errors import MetadataError, NotVczError
+from vczero.errors import MetadataError, NotVczError, StoreError
 from vczero.vcz.assembly import assemble
 from vczero.vcz.layout import ColumnRead, lay_out, split_runs
 from vczero.vcz.plan import StoredArray
@@ -147,9 +148,10 @@ class Catalog:
         names = [*names, *whole]
         if self._group.members is not None:
             self._load(names)
-        self._contents |= self._read([name for name in whole if name in self._metas], names)
-        late = [name for name in whole if name in self._metas and name not in self._contents]
-        self._contents |= self._read(late)
+        with suppress(StoreError):  # it will come again when the answer is needed, if it is
+            self._contents |= self._read([name for name in whole if name in self._metas], names)
+            late = [name for name in whole if name in self._metas and name not in self._contents]
+            self._contents |= self._read(late)
 
     def arrays(self, names: Iterable[str]) -> dict[str, StoredArray]:
         """Arrays by name, with the names of their axes.
@@ -245,11 +247,24 @@ class Catalog:
     def _read_root(self) -> GroupMeta:
         """The root group: v3, v2 consolidated, or v2 of which nothing is known yet."""
         keys = ("zarr.json", ".zmetadata")
-        for together in [[key] for key in keys] if self.store.synchronous else [keys]:
-            documents = self._fetcher.fetch_all(self.store, [_document(key) for key in together])
-            for key, document in zip(together, documents, strict=True):
-                if document is not None:
-                    return _root(key, document, self.store.name)
+        if not self.store.synchronous:
+            try:
+                return self._root_of(keys)
+            except StoreError as error:
+                if error.key != ".zmetadata":
+                    raise  # that one may be forbidden because it is absent, and need not be there
+        for key in keys:
+            root = self._root_of([key])
+            if root.members is not None or root.zarr_format == 3:
+                return root
+        return root
+
+    def _root_of(self, keys: Sequence[str]) -> GroupMeta:
+        """The root group by the first of these documents that there is, asked for at once."""
+        documents = self._fetcher.fetch_all(self.store, [_document(key) for key in keys])
+        for key, document in zip(keys, documents, strict=True):
+            if document is not None:
+                return _root(key, document, self.store.name)
         return GroupMeta("", 2, None)
 
     def _fetch(self, fetch: Fetch[T]) -> T:

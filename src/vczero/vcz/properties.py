@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vczero.errors import NotVczError
 from vczero.strings import Strings
 from vczero.vcz.catalog import Catalog
-from vczero.vcz.derived import ALLELE, DERIVED, Derived, computable
+from vczero.vcz.derived import ALLELE, DERIVED, GENOTYPE, Derived, computable
 from vczero.vcz.schema import Column, FieldInfo, describe_field, header_definitions, header_lines
 
 __all__ = ["StoreProperties"]
@@ -144,6 +144,8 @@ class StoreProperties:
     def get_field_infos(self, names: Sequence[str]) -> list[FieldInfo]:
         """`get_field_info` of each; the metadata that are not known yet are read at once."""
         missing = [name for name in names if name not in self._infos]
+        if missing:
+            self._catalog.prepare([*missing, GENOTYPE, ALLELE])  # of which most computed fields are made
         computed = [name for name in missing if name in self.virtual_field_names and not self.has_field(name)]
         missing = [name for name in missing if name not in computed]
         if missing:
