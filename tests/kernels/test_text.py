@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from vczero._native import blocks
-from vczero.kernels import text
+from vczero.kernels import pieces, text
 from vczero.strings import Strings
 
 MISSING_F4 = np.array([0x7F800001], "u4").view("f4")[0]
@@ -26,16 +26,18 @@ def strings(values: object) -> Strings:
     return Strings(np.frombuffer(b"".join(encoded), np.uint8), offsets.astype(np.int64), array.shape)
 
 
-def both(pieces: list[text.Piece], rows: int, samples: int = 0) -> bytes:
+def both(parts: list[pieces.Piece], rows: int, samples: int = 0) -> bytes:
     """What both implementations write; they must agree."""
-    native = b"".join(text.lines(pieces, rows, samples))
-    assert native == text.lines_numpy(pieces, rows, samples)
+    native = b"".join(text.lines(parts, rows, samples))
+    assert native == text.lines_numpy(parts, rows, samples)
     return native
 
 
 def cells(column: np.ndarray | Strings, **options: object) -> list[str]:
     """The text of each row's cell."""
-    return both([text.Values(column, **options), text.Literal(b"\n")], column.shape[0]).decode().splitlines()
+    return (
+        both([pieces.Values(column, **options), pieces.Literal(b"\n")], column.shape[0]).decode().splitlines()
+    )
 
 
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8"])
@@ -105,7 +107,7 @@ def test_a_lone_value_stands_for_any_subscript() -> None:
 def test_samples_show_a_key_that_the_row_lacks_as_one_point() -> None:
     """A row without any value of a key lacks it; in a row that has it, a sample's missing values all show."""
     column = np.array([[[-1, -1], [-1, -1]], [[-1, -1], [3, -1]]], "i2")
-    piece = text.Samples((text.Values(column, samples=True), text.Literal(b" ")))
+    piece = pieces.Samples((pieces.Values(column, samples=True), pieces.Literal(b" ")))
     assert both([piece], 2, 2) == b". . .,. 3,. "
 
 
@@ -113,50 +115,56 @@ def test_names_and_lookups() -> None:
     """Contigs by number and filters by flag; a number without a name is "."."""
     names = strings(["PASS", "q10", "s50"])
     flags = np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]], bool)
-    pieces = [text.Lookup(np.array([2, 0, -1], "i1"), names), text.Literal(b" "), text.Names(flags, names)]
-    assert both([*pieces, text.Literal(b"\n")], 3) == b"s50 PASS\nPASS .\n. q10;s50\n"
-    assert both([text.Lookup(np.array([3], "i4"), names)], 1) == b"."
+    parts = [
+        pieces.Lookup(np.array([2, 0, -1], "i1"), names),
+        pieces.Literal(b" "),
+        pieces.Names(flags, names),
+    ]
+    assert both([*parts, pieces.Literal(b"\n")], 3) == b"s50 PASS\nPASS .\n. q10;s50\n"
+    assert both([pieces.Lookup(np.array([3], "i4"), names)], 1) == b"."
 
 
 def test_info_leaves_out_what_has_no_value() -> None:
     """A key stands in a line if one of its values is there; a flag stands alone."""
-    info = text.Info(
+    info = pieces.Info(
         (
-            text.Values(np.array([3, -1, -1, 4], "i1"), b"DP"),
-            text.Values(np.array([[-1, 2], [-1, -2], [-2, -2], [1, -2]], "i1"), b"AC"),
-            text.Values(np.array([1, 0, 0, 1], bool), b"DB"),
-            text.Values(strings(["x", ".", "", "y"]), b"AA"),
-            text.Values(np.array(["q", ".", "", "."], "U1"), b"CH"),
+            pieces.Values(np.array([3, -1, -1, 4], "i1"), b"DP"),
+            pieces.Values(np.array([[-1, 2], [-1, -2], [-2, -2], [1, -2]], "i1"), b"AC"),
+            pieces.Values(np.array([1, 0, 0, 1], bool), b"DB"),
+            pieces.Values(strings(["x", ".", "", "y"]), b"AA"),
+            pieces.Values(np.array(["q", ".", "", "."], "U1"), b"CH"),
         )
     )
     expected = "DP=3;AC=.,2;DB;AA=x;CH=q\n.\n.\nDP=4;AC=1;DB;AA=y\n"
-    assert both([info, text.Literal(b"\n")], 4).decode() == expected
+    assert both([info, pieces.Literal(b"\n")], 4).decode() == expected
 
 
 def test_format_keeps_gt_and_leaves_out_keys_without_values() -> None:
     """GT stays even if all its calls are missing; other keys need one sample with a value."""
     calls = np.full((2, 2, 2), -1, "i1")
     depth = np.array([[-1, 7], [-1, -2]], "i2")
-    entries = (text.Genotypes(calls), text.Values(depth, b"DP", samples=True))
-    assert both([text.Format(entries), text.Literal(b"\n")], 2, 2) == b"GT:DP\t./.:.\t./.:7\nGT\t./.\t./.\n"
-    assert both([text.Format(entries[1:]), text.Literal(b"\n")], 2, 2) == b"DP\t.\t7\n.\t.\t.\n"
+    entries = (pieces.Genotypes(calls), pieces.Values(depth, b"DP", samples=True))
+    assert (
+        both([pieces.Format(entries), pieces.Literal(b"\n")], 2, 2) == b"GT:DP\t./.:.\t./.:7\nGT\t./.\t./.\n"
+    )
+    assert both([pieces.Format(entries[1:]), pieces.Literal(b"\n")], 2, 2) == b"DP\t.\t7\n.\t.\t.\n"
 
 
 def test_cells_of_every_kind_side_by_side() -> None:
     """Numbers in the table of short ones and beyond it, and cells that other loops write."""
     rng = np.random.default_rng(4)
     shape = (4, 3000, 3)
-    entries = [text.Genotypes(rng.integers(-2, 12, (*shape[:2], 2)).astype("i1"))]
+    entries = [pieces.Genotypes(rng.integers(-2, 12, (*shape[:2], 2)).astype("i1"))]
     for dtype in ("i1", "i2", "i4", "i8"):
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
         edges = [low, -3, -2, -1, 0, 9, 10, 99, 100, 999, 1000, 9999, 10000, high]
         choice = rng.choice(np.array([edge for edge in edges if low <= edge <= high], dtype), shape)
-        entries.append(text.Values(choice, dtype.encode(), samples=True))
-    entries.append(text.Values(rng.random(shape[:2]).astype("f4"), b"F", samples=True))
-    entries.append(text.Values(strings([".", "", "word"] * 4000).reshape(shape[:2]), b"S", samples=True))
-    entries.append(text.Values(rng.choice(np.array(["", "x", "yz"]), shape[:2]), b"U", samples=True))
-    both([text.Format(tuple(entries)), text.Literal(b"\n")], *shape[:2])
-    both([text.Format((*entries[1:3], entries[5]))], 1, 50)
+        entries.append(pieces.Values(choice, dtype.encode(), samples=True))
+    entries.append(pieces.Values(rng.random(shape[:2]).astype("f4"), b"F", samples=True))
+    entries.append(pieces.Values(strings([".", "", "word"] * 4000).reshape(shape[:2]), b"S", samples=True))
+    entries.append(pieces.Values(rng.choice(np.array(["", "x", "yz"]), shape[:2]), b"U", samples=True))
+    both([pieces.Format(tuple(entries)), pieces.Literal(b"\n")], *shape[:2])
+    both([pieces.Format((*entries[1:3], entries[5]))], 1, 50)
 
 
 @pytest.mark.parametrize("ploidy", [1, 2, 3, 5])
@@ -169,16 +177,16 @@ def test_calls_of_any_ploidy(ploidy: int, dtype: str, has_phase: bool) -> None:
         for values in ([0, 1], [0, 1, -1, 9], [0, 10, 127, -1, -2]):
             calls = rng.choice(np.array(values, dtype), (6, samples, ploidy))
             phased = rng.random((6, samples)) < 0.5 if has_phase else None
-            both([text.Format((text.Genotypes(calls, phased),)), text.Literal(b"\n")], 6, samples)
-            both([text.Samples((text.Literal(b" "), text.Genotypes(calls, phased)))], 6, samples)
-            both([text.Samples((text.Genotypes(calls, phased), text.Literal(b"; ")))], 6, samples)
+            both([pieces.Format((pieces.Genotypes(calls, phased),)), pieces.Literal(b"\n")], 6, samples)
+            both([pieces.Samples((pieces.Literal(b" "), pieces.Genotypes(calls, phased)))], 6, samples)
+            both([pieces.Samples((pieces.Genotypes(calls, phased), pieces.Literal(b"; ")))], 6, samples)
 
 
 def test_the_text_of_calls() -> None:
     """What the calls mean: a haploid call has one allele, a haploid missing call is (-1, -2)."""
     calls = np.array([[[0, 1], [1, 0], [-1, -2], [-1, -1], [0, -2], [-1, 1], [-2, -2], [12, 127]]], "i1")
     phased = np.array([[0, 1, 1, 0, 1, 1, 0, 1]], bool)
-    line = both([text.Samples((text.Literal(b" "), text.Genotypes(calls, phased)))], 1, 8)
+    line = both([pieces.Samples((pieces.Literal(b" "), pieces.Genotypes(calls, phased)))], 1, 8)
     assert line == b" 0/1 1|0 . ./. 0 .|1 . 12|127"
 
 
@@ -189,8 +197,8 @@ def test_calls_as_bases(ploidy: int, iupac: bool) -> None:
     rng = np.random.default_rng(ploidy)
     alleles = strings(rng.choice(["A", "c", "G", "T", "AT", "<DEL>", "*", "N", ""], (40, 4)))
     calls = rng.integers(-2, 5, (40, 12, ploidy), dtype="i1")
-    piece = text.Genotypes(calls, rng.random((40, 12)) < 0.5, alleles=alleles, iupac=iupac)
-    both([text.Samples((piece, text.Literal(b" "))), text.Literal(b"\n")], 40, 12)
+    piece = pieces.Genotypes(calls, rng.random((40, 12)) < 0.5, alleles=alleles, iupac=iupac)
+    both([pieces.Samples((piece, pieces.Literal(b" "))), pieces.Literal(b"\n")], 40, 12)
 
 
 def test_every_diploid_call_of_one_byte() -> None:
@@ -198,7 +206,7 @@ def test_every_diploid_call_of_one_byte() -> None:
     alleles = np.arange(-128, 128).astype("i1")
     calls = np.stack(np.meshgrid(alleles, alleles, indexing="ij"), axis=-1)
     for phased in (None, np.ones(calls.shape[:2], bool)):
-        both([text.Format((text.Genotypes(calls, phased),))], 256, 256)
+        both([pieces.Format((pieces.Genotypes(calls, phased),))], 256, 256)
 
 
 def test_strided_columns() -> None:
@@ -207,51 +215,51 @@ def test_strided_columns() -> None:
     calls = rng.integers(-1, 3, (40, 100, 2), dtype="i1")[::2, ::3]
     phased = (rng.random((40, 100)) < 0.5)[::2, ::3]
     depth = rng.integers(-2, 99, (40, 100), dtype="i4")[::2, ::3]
-    entries = (text.Genotypes(calls, phased), text.Values(depth, b"DP", samples=True))
-    both([text.Format(entries)], *calls.shape[:2])
-    both([text.Format(entries[:1])], *calls.shape[:2])
-    both([text.Format((text.Genotypes(calls[:, :, ::-1], phased),))], *calls.shape[:2])
+    entries = (pieces.Genotypes(calls, phased), pieces.Values(depth, b"DP", samples=True))
+    both([pieces.Format(entries)], *calls.shape[:2])
+    both([pieces.Format(entries[:1])], *calls.shape[:2])
+    both([pieces.Format((pieces.Genotypes(calls[:, :, ::-1], phased),))], *calls.shape[:2])
 
 
 def test_samples_with_a_mask_and_row_columns_inside() -> None:
     """Row columns and sample names may stand inside the brackets; a mask leaves samples out."""
-    pieces = (
-        text.Values(strings(["ann", "bob", "eve"]), rows=False, samples=True),
-        text.Literal(b":"),
-        text.Values(np.array([5, 6], "i4")),
-        text.Literal(b" "),
+    parts = (
+        pieces.Values(strings(["ann", "bob", "eve"]), rows=False, samples=True),
+        pieces.Literal(b":"),
+        pieces.Values(np.array([5, 6], "i4")),
+        pieces.Literal(b" "),
     )
     mask = np.array([[1, 0, 1], [0, 0, 0]], bool)
-    assert both([text.Samples(pieces, mask), text.Literal(b"\n")], 2, 3) == b"ann:5 eve:5 \n\n"
-    assert both([text.Samples(pieces)], 2, 3) == b"ann:5 bob:5 eve:5 ann:6 bob:6 eve:6 "
+    assert both([pieces.Samples(parts, mask), pieces.Literal(b"\n")], 2, 3) == b"ann:5 eve:5 \n\n"
+    assert both([pieces.Samples(parts)], 2, 3) == b"ann:5 bob:5 eve:5 ann:6 bob:6 eve:6 "
 
 
 def test_nothing_makes_nothing() -> None:
     """No rows, no samples, no pieces."""
-    assert both([text.Literal(b"x")], 0) == b""
+    assert both([pieces.Literal(b"x")], 0) == b""
     assert both([], 5) == b""
-    assert both([text.Samples((text.Literal(b"x"),)), text.Literal(b"\n")], 2, 0) == b"\n\n"
+    assert both([pieces.Samples((pieces.Literal(b"x"),)), pieces.Literal(b"\n")], 2, 0) == b"\n\n"
 
 
 def test_output_larger_than_a_block() -> None:
     """A value that no pooled block holds gets one of its own; text runs on over the blocks' ends."""
     long = strings(["x" * 3_000_000, "y", "z" * 1_500_000])
-    blocks_made = text.lines([text.Values(long), text.Literal(b"\n")], 3)
+    blocks_made = text.lines([pieces.Values(long), pieces.Literal(b"\n")], 3)
     assert len(blocks_made) > 1
     assert all(isinstance(block, blocks.Block) and len(block) == len(bytes(block)) for block in blocks_made)
-    both([text.Values(long), text.Literal(b"\n")], 3)
+    both([pieces.Values(long), pieces.Literal(b"\n")], 3)
     many = np.arange(400_000, dtype="i4")
-    assert b"".join(text.lines([text.Values(many), text.Literal(b"\n")], len(many))).split() == [
+    assert b"".join(text.lines([pieces.Values(many), pieces.Literal(b"\n")], len(many))).split() == [
         b"%d" % k for k in range(400_000)
     ]
 
 
 def test_blocks_are_used_again_without_mixing() -> None:
     """A block in use keeps its bytes while others are made; the pool can be emptied at any time."""
-    first = text.lines([text.Values(np.arange(1000, dtype="i4"))], 1000)
+    first = text.lines([pieces.Values(np.arange(1000, dtype="i4"))], 1000)
     before = b"".join(first)
     for _ in range(5):
-        text.lines([text.Values(np.arange(1000, 2000, dtype="i4"))], 1000)
+        text.lines([pieces.Values(np.arange(1000, 2000, dtype="i4"))], 1000)
         blocks.empty_pool()
     assert b"".join(first) == before
     with pytest.raises(TypeError):
@@ -261,14 +269,14 @@ def test_blocks_are_used_again_without_mixing() -> None:
 @pytest.mark.parametrize(
     "piece",
     [
-        text.Values(np.zeros(3, "i4")),
-        text.Values(np.zeros((5, 2), "i4"), samples=True),
-        text.Genotypes(np.zeros((5, 3, 2), "i1"), np.zeros((5, 2), bool)),
-        text.Values(np.zeros((5, 2, 2), "i4")),
-        text.Names(np.zeros((5, 2), bool), strings(["one"])),
+        pieces.Values(np.zeros(3, "i4")),
+        pieces.Values(np.zeros((5, 2), "i4"), samples=True),
+        pieces.Genotypes(np.zeros((5, 3, 2), "i1"), np.zeros((5, 2), bool)),
+        pieces.Values(np.zeros((5, 2, 2), "i4")),
+        pieces.Names(np.zeros((5, 2), bool), strings(["one"])),
     ],
 )
-def test_columns_smaller_than_the_loop_are_refused(piece: text.Piece) -> None:
+def test_columns_smaller_than_the_loop_are_refused(piece: pieces.Piece) -> None:
     """The native loop is never handed extents that its arrays do not have."""
     with pytest.raises(ValueError, match=r"shape|names"):
         text.lines([piece], 5, 3)
@@ -280,7 +288,7 @@ def test_other_dtypes_are_refused(dtype: str) -> None:
     if np.dtype(dtype).isnative and dtype.startswith(">"):
         pytest.skip("this machine is big-endian")
     with pytest.raises(TypeError, match="dtype"):
-        text.lines([text.Values(np.zeros(2, dtype))], 2)
+        text.lines([pieces.Values(np.zeros(2, dtype))], 2)
 
 
 columns = st.one_of(
@@ -299,8 +307,10 @@ columns = st.one_of(
 @given(column=columns, start=st.integers(0, 2))
 def test_any_column_is_written_alike(column: np.ndarray | Strings, start: int) -> None:
     """FORMAT, INFO and plain cells of any values: native and Python agree."""
-    entry = text.Values(column, b"K", samples=True, start=start)
-    both([text.Format((entry,)), text.Literal(b"\n"), text.Samples((entry, text.Literal(b" ")))], 4, 3)
+    entry = pieces.Values(column, b"K", samples=True, start=start)
+    both(
+        [pieces.Format((entry,)), pieces.Literal(b"\n"), pieces.Samples((entry, pieces.Literal(b" ")))], 4, 3
+    )
     if isinstance(column, np.ndarray):
-        flat = text.Values(column[:, 0], b"I", start=start)
-        both([text.Info((flat, flat)), text.Literal(b"\n"), flat], 4)
+        flat = pieces.Values(column[:, 0], b"I", start=start)
+        both([pieces.Info((flat, flat)), pieces.Literal(b"\n"), flat], 4)

@@ -149,7 +149,7 @@ def test_floats_in_plenty(tmp_path: Path) -> None:
     """Six digits of every size of float32, ties among them, as bcftools writes them."""
     import numpy as np
 
-    from vczero.kernels import text
+    from vczero.kernels import pieces, text
 
     rng = np.random.default_rng(7)
     values = np.concatenate(
@@ -165,7 +165,7 @@ def test_floats_in_plenty(tmp_path: Path) -> None:
     lines = (f"1\t{k + 1}\t.\tA\t.\t.\t.\tF={float(v):.17g}\n" for k, v in enumerate(values))
     (tmp_path / "floats.vcf").write_text(header + "".join(lines))
     theirs = bcftools("query", "-f", r"%F\n", tmp_path / "floats.vcf")
-    ours = b"".join(text.lines([text.Values(values), text.Literal(b"\n")], len(values))).decode()
+    ours = b"".join(text.lines([pieces.Values(values), pieces.Literal(b"\n")], len(values))).decode()
     assert ours == theirs
 
 

@@ -27,7 +27,8 @@ from vczero.formats.columns import (
 )
 from vczero.formats.vcf import VcfEncoder
 from vczero.kernels import bcf
-from vczero.kernels.text import Blocks, Genotypes, Names
+from vczero.kernels.pieces import Genotypes, Names
+from vczero.kernels.text import Blocks
 from vczero.strings import Strings
 from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.errors import ChunkError
-from vczero.kernels import text
+from vczero.kernels import pieces
 from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.strings import Strings
 from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
@@ -86,7 +86,7 @@ def _widen_half(column: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 def field_piece(
     batch: Batch, name: str, *, start: int = 0, stop: int | None = None
-) -> text.Values | text.Genotypes:
+) -> pieces.Values | pieces.Genotypes:
     """The piece that writes the cells of a `variant_*` or `call_*` field, its key the VCF ID."""
     if name == "call_genotype":
         return genotype_piece(batch)
@@ -94,12 +94,12 @@ def field_piece(
     samples = prefix == "call"
     column = cell_column(batch.columns[name], 2 if samples else 1)
     lone = not samples and (start, stop) != (0, None)
-    return text.Values(column, key.encode(), samples=samples, start=start, stop=stop, lone=lone)
+    return pieces.Values(column, key.encode(), samples=samples, start=start, stop=stop, lone=lone)
 
 
 def genotype_piece(
     batch: Batch, spelling: Literal["numbers", "bases", "iupac"] = "numbers"
-) -> text.Genotypes:
+) -> pieces.Genotypes:
     """The piece that writes calls; without `call_genotype_phased` in the batch all are unphased.
 
     `spelling`: the alleles' numbers, their text, or their text with IUPAC codes where two bases have one.
@@ -112,11 +112,11 @@ def genotype_piece(
         calls = calls[:, :, None]
     phase = None if phased is None else phased.astype(np.bool_, copy=False)
     if spelling == "numbers":
-        return text.Genotypes(calls, phase)
-    return text.Genotypes(calls, phase, alleles=allele_strings(batch), iupac=spelling == "iupac")
+        return pieces.Genotypes(calls, phase)
+    return pieces.Genotypes(calls, phase, alleles=allele_strings(batch), iupac=spelling == "iupac")
 
 
-def contig_piece(batch: Batch, contigs: Strings) -> text.Lookup:
+def contig_piece(batch: Batch, contigs: Strings) -> pieces.Lookup:
     """The piece that writes CHROM.
 
     Raises:
@@ -131,10 +131,10 @@ def contig_piece(batch: Batch, contigs: Strings) -> text.Lookup:
             f"but contig_id has {len(contigs)} names",
             array="variant_contig",
         )
-    return text.Lookup(numbers, contigs)
+    return pieces.Lookup(numbers, contigs)
 
 
-def type_piece(batch: Batch) -> text.Lookup:
+def type_piece(batch: Batch) -> pieces.Lookup:
     """The piece that writes %TYPE: the types of the ALT alleles, or REF."""
     alleles = allele_strings(batch)
     bits = variant_types(alleles.data, alleles.offsets, alleles.shape[1])
@@ -142,21 +142,21 @@ def type_piece(batch: Batch) -> text.Lookup:
         ",".join(name.upper() for name, bit in TYPE_BITS.items() if combination & bit) or "REF"
         for combination in range(2 * max(TYPE_BITS.values()))
     ]
-    return text.Lookup(bits.astype(np.int16), Strings.from_values(names))
+    return pieces.Lookup(bits.astype(np.int16), Strings.from_values(names))
 
 
-def filter_piece(batch: Batch, filters: Strings) -> text.Names | text.Literal:
+def filter_piece(batch: Batch, filters: Strings) -> pieces.Names | pieces.Literal:
     """The piece that writes FILTER; "." where the store has no filters."""
     flags = batch.columns.get("variant_filter")
     if flags is None or not len(filters):
-        return text.Literal(b".")
+        return pieces.Literal(b".")
     assert isinstance(flags, np.ndarray)
     if flags.shape[1] != len(filters):
         raise ChunkError(
             f"variant_filter has {flags.shape[1]} columns, but filter_id has {len(filters)} names",
             array="variant_filter",
         )
-    return text.Names(flags.astype(np.bool_, copy=False), filters)
+    return pieces.Names(flags.astype(np.bool_, copy=False), filters)
 
 
 def start_position(batch: Batch) -> npt.NDArray[np.int64]:

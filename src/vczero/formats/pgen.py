@@ -27,7 +27,7 @@ from vczero.formats.plinkfiles import PlinkSource
 from vczero.formats.records import Places, check_names, check_positions, texts
 from vczero.formats.rowfile import SelectedRows
 from vczero.formats.vcf import fixed_pieces, info_piece, line_columns
-from vczero.kernels import pairs, text
+from vczero.kernels import pairs, pieces, text
 from vczero.kernels.text import empty_pool
 from vczero.vcz.schema import Batch, Metadata
 
@@ -135,9 +135,9 @@ class PvarEncoder:
         check_positions(batch, self._places)
         check_names(batch, self._places)
         self._codes.check(batch, self._places)
-        pieces = fixed_pieces(batch, self._contigs, self._filters)
-        pieces += [text.Literal(b"\t"), info_piece(batch, self._info), text.Literal(b"\n")]
-        return text.lines([text.Line(tuple(pieces))], batch.num_variants)
+        parts = fixed_pieces(batch, self._contigs, self._filters)
+        parts += [pieces.Literal(b"\t"), info_piece(batch, self._info), pieces.Literal(b"\n")]
+        return text.lines([pieces.Line(tuple(parts))], batch.num_variants)
 
     def trailer(self) -> bytes:
         """Nothing."""

@@ -21,7 +21,7 @@ from vczero.formats.encoder import Buffer
 from vczero.formats.records import Places, check_names, check_positions, texts
 from vczero.formats.rowfile import RowFile, RowSource
 from vczero.formats.vcf import column_piece
-from vczero.kernels import pairs, text
+from vczero.kernels import pairs, pieces, text
 from vczero.vcz.schema import Batch, Metadata
 
 __all__ = ["BAD_CALLS", "BedEncoder", "BimEncoder", "check_samples", "fam_text", "sample_names"]
@@ -165,20 +165,20 @@ class BimEncoder:
         check_names(batch, self._places)
         self._codes.check(batch, self._places)
         has_alleles = "variant_allele" in batch.columns
-        tab = text.Literal(b"\t")
-        pieces: list[text.Piece] = [
+        tab = pieces.Literal(b"\t")
+        parts: list[pieces.Piece] = [
             contig_piece(batch, self._contigs),
             tab,
             column_piece(batch, "variant_id"),
-            text.Literal(b"\t0\t"),
+            pieces.Literal(b"\t0\t"),
             column_piece(batch, "variant_position"),
             tab,
             column_piece(batch, "variant_allele", start=1),
             tab,
-            column_piece(batch, "variant_allele", stop=1) if has_alleles else text.Literal(b"N"),
-            text.Literal(b"\n"),
+            column_piece(batch, "variant_allele", stop=1) if has_alleles else pieces.Literal(b"N"),
+            pieces.Literal(b"\n"),
         ]
-        return text.lines(pieces, batch.num_variants)
+        return text.lines(parts, batch.num_variants)
 
     def trailer(self) -> bytes:
         """Nothing."""

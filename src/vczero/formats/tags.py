@@ -12,7 +12,7 @@ import numpy as np
 from vczero.errors import ExpressionError, FieldNotFoundError
 from vczero.formats import columns, vcf
 from vczero.formats.queryformat import Part, Tag, Text
-from vczero.kernels import text
+from vczero.kernels import pieces
 from vczero.strings import Strings
 from vczero.vcz.schema import FIXED_FIELDS, Batch, Metadata, is_helper
 
@@ -43,7 +43,7 @@ class Slot:
     """
 
     columns: frozenset[str]
-    make: Callable[[Batch], text.Piece]
+    make: Callable[[Batch], pieces.Piece]
     loops: bool = False
 
 
@@ -89,7 +89,7 @@ class Resolver:
             message = f"query format: %{part.name}() counts samples: write it outside of brackets"
             raise ExpressionError(message, text=self.query_format, position=part.position)
         if part.name == "SAMPLE" and not part.category:
-            piece = text.Values(self.samples, rows=False, samples=True)
+            piece = pieces.Values(self.samples, rows=False, samples=True)
             return Slot(frozenset(), lambda _: piece)
         return (
             self._translated(part)
@@ -137,14 +137,14 @@ class Resolver:
             message = f"query format: %N_PASS needs a test of a FORMAT tag, not {tag.argument}"
             raise ExpressionError(message, text=self.query_format, position=tag.position)
 
-        def make(batch: Batch) -> text.Piece:
+        def make(batch: Batch) -> pieces.Piece:
             samples = bound.evaluate(batch).samples
             assert samples is not None
-            return text.Values(samples.sum(axis=1, dtype=np.int64))
+            return pieces.Values(samples.sum(axis=1, dtype=np.int64))
 
         return Slot(bound.columns, make)
 
-    def _slot(self, wanted: frozenset[str] | set[str], make: Callable[[Batch], text.Piece]) -> Slot:
+    def _slot(self, wanted: frozenset[str] | set[str], make: Callable[[Batch], pieces.Piece]) -> Slot:
         return Slot(frozenset(name for name in wanted if self.metadata.has_field(name)), make)
 
     def _fixed(self, tag: Tag) -> Slot:
@@ -160,9 +160,9 @@ class Resolver:
             wanted.add("variant_length" if self.metadata.has_field("variant_length") else "variant_allele")
         shift = 0 if name == "END" else 1
 
-        def make(batch: Batch) -> text.Piece:
+        def make(batch: Batch) -> pieces.Piece:
             end = columns.start_position(batch) if name == "POS0" else columns.end_position(batch)
-            return text.Values(end - shift)
+            return pieces.Values(end - shift)
 
         return self._slot(wanted, make)
 
@@ -238,10 +238,10 @@ def _format_name(tag: Tag) -> str:
 
 def literal(value: str) -> Slot:
     """A slot that writes the same text always."""
-    piece = text.Literal(value.encode())
+    piece = pieces.Literal(value.encode())
     return Slot(frozenset(), lambda _: piece)
 
 
-def _group(batch: Batch, slots: list[Slot]) -> text.Samples:
-    pieces = tuple(slot.make(batch) for slot in slots)
-    return text.Samples(pieces, batch.sample_mask)
+def _group(batch: Batch, slots: list[Slot]) -> pieces.Samples:
+    parts = tuple(slot.make(batch) for slot in slots)
+    return pieces.Samples(parts, batch.sample_mask)

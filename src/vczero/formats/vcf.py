@@ -19,14 +19,14 @@ from vczero.formats.columns import (
 )
 from vczero.formats.counts import ALLELE_COUNT, ALLELE_NUMBER
 from vczero.formats.header import vcf_header
-from vczero.kernels import text
+from vczero.kernels import pieces, text
 from vczero.strings import Strings
 from vczero.vcz.schema import Batch, FieldInfo, Metadata
 
 __all__ = ["VcfEncoder", "column_piece", "fixed_pieces", "format_piece", "info_piece"]
 
 _FIXED = ("variant_id", "variant_allele", "variant_quality", "variant_filter")
-_TAB = text.Literal(b"\t")
+_TAB = pieces.Literal(b"\t")
 
 
 class VcfEncoder:
@@ -89,14 +89,14 @@ class VcfEncoder:
         """A line for each variant of the batch."""
         return text.lines([self.line(batch)], batch.num_variants, len(self.samples))
 
-    def line(self, batch: Batch) -> text.Line:
+    def line(self, batch: Batch) -> pieces.Line:
         """The piece that writes a variant's line."""
         fixed = fixed_pieces(batch, self._contigs, self._filters)
-        pieces = [*fixed, _TAB, info_piece(batch, self.info)]
+        parts = [*fixed, _TAB, info_piece(batch, self.info)]
         if self.samples:
-            pieces += [_TAB, format_piece(batch, self.formats)]
-        pieces.append(text.Literal(b"\n"))
-        return text.Line(tuple(pieces))
+            parts += [_TAB, format_piece(batch, self.formats)]
+        parts.append(pieces.Literal(b"\n"))
+        return pieces.Line(tuple(parts))
 
     def trailer(self) -> bytes:
         """Nothing: text ends with its last line."""
@@ -114,38 +114,38 @@ def line_columns(
     return frozenset(wanted)
 
 
-def fixed_pieces(batch: Batch, contigs: Strings, filters: Strings) -> list[text.Piece]:
+def fixed_pieces(batch: Batch, contigs: Strings, filters: Strings) -> list[pieces.Piece]:
     """CHROM to FILTER; "." (REF: "N") for what the batch does not have."""
-    pieces: list[text.Piece] = [
+    parts: list[pieces.Piece] = [
         contig_piece(batch, contigs),
         column_piece(batch, "variant_position"),
         column_piece(batch, "variant_id"),
         column_piece(batch, "variant_allele", stop=1)
         if "variant_allele" in batch.columns
-        else text.Literal(b"N"),
+        else pieces.Literal(b"N"),
         column_piece(batch, "variant_allele", start=1),
         column_piece(batch, "variant_quality"),
         filter_piece(batch, filters),
     ]
-    return [item for piece in pieces for item in (piece, _TAB)][:-1]
+    return [item for piece in parts for item in (piece, _TAB)][:-1]
 
 
 def column_piece(
     batch: Batch, name: str, *, start: int = 0, stop: int | None = None
-) -> text.Values | text.Literal:
+) -> pieces.Values | pieces.Literal:
     """A column without a category of its own; "." where the batch does not have it."""
     column = batch.columns.get(name)
     if column is None:
-        return text.Literal(b".")
-    return text.Values(cell_column(column, 1), start=start, stop=stop)
+        return pieces.Literal(b".")
+    return pieces.Values(cell_column(column, 1), start=start, stop=stop)
 
 
-def info_piece(batch: Batch, fields: Iterable[FieldInfo]) -> text.Info:
+def info_piece(batch: Batch, fields: Iterable[FieldInfo]) -> pieces.Info:
     """The INFO column."""
-    pieces = (field_piece(batch, field.name) for field in fields)
-    return text.Info(tuple(piece for piece in pieces if isinstance(piece, text.Values)))
+    parts = (field_piece(batch, field.name) for field in fields)
+    return pieces.Info(tuple(piece for piece in parts if isinstance(piece, pieces.Values)))
 
 
-def format_piece(batch: Batch, fields: Iterable[FieldInfo]) -> text.Format:
+def format_piece(batch: Batch, fields: Iterable[FieldInfo]) -> pieces.Format:
     """The FORMAT column and those of the samples."""
-    return text.Format(tuple(field_piece(batch, field.name) for field in fields))
+    return pieces.Format(tuple(field_piece(batch, field.name) for field in fields))
