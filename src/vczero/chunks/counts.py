@@ -20,9 +20,15 @@ from vczero.chunks.columns import SelectedColumns
 from vczero.errors import ChunkError, UnsupportedError
 from vczero.kernels import bitplanes
 
-__all__ = ["ValueCounts"]
+__all__ = ["ValueCounts", "row_runs"]
 
 Counts: TypeAlias = npt.NDArray[np.int32]
+
+
+def row_runs(encoded: EncodedChunk, count: int) -> list[slice]:
+    """The runs of rows asked for, of a chunk of `count` rows."""
+    rows = encoded.rows
+    return [slice(0, count)] if rows is None else [rows] if isinstance(rows, slice) else list(rows)
 
 
 class ValueCounts(BlockReader):
@@ -58,8 +64,7 @@ class ValueCounts(BlockReader):
             ChunkError: the bytes do not decode to what the metadata promises.
         """
         shape = self._values.actual_chunk_shape(encoded.coords)
-        rows = encoded.rows
-        runs = [slice(0, shape[0])] if rows is None else [rows] if isinstance(rows, slice) else list(rows)
+        runs = row_runs(encoded, shape[0])
         counts = np.zeros((sum(run.stop - run.start for run in runs), self._width), np.int32)
         if not self._count_planes(encoded, shape, runs, counts):
             counts[...] = 0

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from vczero.chunks import blosc
 from vczero.chunks.blocks import BlockReader, EncodedChunk
+from vczero.chunks.counts import row_runs
 from vczero.chunks.metadata import ArrayMeta
 from vczero.errors import ChunkError, UnsupportedError
 from vczero.kernels import pairs
@@ -64,8 +65,7 @@ class PairCodes(BlockReader):
             ChunkError: the bytes do not decode to what the metadata promises.
         """
         shape = self._values.actual_chunk_shape(encoded.coords)
-        rows = encoded.rows
-        runs = [slice(0, shape[0])] if rows is None else [rows] if isinstance(rows, slice) else list(rows)
+        runs = row_runs(encoded, shape[0])
         count = sum(run.stop - run.start for run in runs)
         if out is None:
             out = np.empty((count, 1, self._width), np.uint8)

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from vczero.formats.encoder import BATCH_BYTES, Sink, Together, write, write_all, write_together
 from vczero.formats.output import open_outputs
 from vczero.formats.plink import BedEncoder, BimEncoder, fam_text
 from vczero.formats.rowfile import RowSource
-from vczero.vcz.schema import Batch
+from vczero.formats.writing import Source
 
 __all__ = ["PlinkSource", "plink_encoders", "write_bim", "write_fam", "write_plink"]
 
 
-class PlinkSource(RowSource, Protocol):
+class PlinkSource(RowSource, Source, Protocol):
     """What is written: a `VczReader`, with the selection set on it."""
-
-    def map_chunks(
-        self,
-        function: Callable[[Batch], Any],
-        fields: Sequence[str] | None = None,
-        start: int = 0,
-        *,
-        force_recompute: bool | Iterable[str] = False,
-        batch_bytes: int | None = None,
-    ) -> Any:
-        """What `function` makes of each batch, in order, made on workers; a context manager."""
 
 
 def plink_encoders(reader: PlinkSource, *, bim: bool = True, allow_extra_chr: bool = False) -> Together:

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero._native import pairs as _native
-from vczero.kernels.bitplanes import unshuffle_numpy
+from vczero.kernels.bitplanes import Bytes, unshuffle_numpy
 
 __all__ = [
     "CROWD",
@@ -36,7 +36,6 @@ __all__ = [
     "code_rows_numpy",
 ]
 
-Bytes = npt.NDArray[np.uint8]
 Bad = npt.NDArray[np.uint32]
 
 HALF: Final = 1 << 30
