@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
-    from vczero.chunks.stores import open_store as open_zarr
+    from vczero.chunks.zarrgroup import open_zarr
     from vczero.errors import (
         ChunkError,
         ExpressionError,
@@ -98,7 +98,7 @@ _HOMES = {
     "is_fill": "vczero.vcz.values:is_fill",
     "is_missing": "vczero.vcz.values:is_missing",
     "open": "vczero.vcz.opening:open_vcz",
-    "open_zarr": "vczero.chunks.stores:open_store",
+    "open_zarr": "vczero.chunks.zarrgroup:open_zarr",
     "rewrites": "vczero.vcz.rewrites:rewrites",
     "trim_fill": "vczero.vcz.values:trim_fill",
     "write_bgen": "vczero.formats.bgenwriting:write_bgen",

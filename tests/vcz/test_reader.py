@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -418,6 +420,25 @@ def test_a_zarr_group_is_read_as_its_store(store, tmp_path):
         vczero.open(inner)
     with vczero.open(vczero.open_zarr(store)) as reader:
         assert reader.num_variants == 30
+
+
+def test_open_zarr_gives_a_group_of_whatever_can_be_opened(store, tmp_path):
+    """As vcztools 0.2.0: a zarr.Group, for zarr-python; from paths, archives, mappings and groups."""
+    expected = zarr.open_group(store, mode="r")["call_DP"][...]
+    archive = shutil.make_archive(str(tmp_path / "store"), "zip", store)
+    keys = {str(f.relative_to(store)): f.read_bytes() for f in Path(store).rglob("*") if f.is_file()}
+    for source in (store, archive, keys, f"file://{store}"):
+        group = vczero.open_zarr(source)
+        assert isinstance(group, zarr.Group)
+        np.testing.assert_array_equal(group["call_DP"][...], expected)
+        assert set(group) == set(zarr.open_group(store, mode="r"))
+        assert vczero.open_zarr(group) is group
+        with pytest.raises(ValueError, match=r"read.only"):
+            group.create_group("new")
+    with pytest.raises(StoreNotFoundError):
+        vczero.open_zarr(tmp_path / "nothing.vcz")
+    with pytest.raises(StoreError, match="no Zarr group"):
+        vczero.open_zarr({"x": b""})
 
 
 def test_a_path_without_a_store_is_refused(tmp_path):
