@@ -486,6 +486,24 @@ def test_an_error_of_the_plan_comes_after_the_batches_of_its_steps(runtime):
     assert list(stream) == []
 
 
+def test_an_interrupt_is_not_taken_for_an_error_of_the_plan(runtime):
+    """Ctrl-C while the consumer's thread pulls the plan comes at once, not behind what is in flight: the
+    consumer may be going to block on a pipe that nobody reads.
+    """
+    _, reader = column(ScriptedStore)
+
+    def plan():
+        for number, step in enumerate(plan_rows([reader], 10)):
+            if number == 1:  # pulled ahead, while step 0 is let in
+                raise KeyboardInterrupt
+            yield step
+
+    stream = runtime.run(plan(), Columns())
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)
+    assert list(stream) == []
+
+
 def test_an_error_while_steps_are_let_in_reaches_the_consumer(runtime):
     """It may be raised on a worker that has just finished another step, which cannot be blamed."""
     _, reader = column(ScriptedStore, rows=1000)

@@ -355,6 +355,14 @@ def test_options_that_make_no_sense_together_or_alone(options: list[str], exampl
 
 
 @pytest.mark.parametrize(
+    ("options", "name"), [("-c x", "--min-ac: "), ("-v snips", "--types: "), ("-g homo", "--genotype: ")]
+)
+def test_messages_name_options_as_they_are_typed(options: str, name: str, example_store: Path) -> None:
+    """Not as Python has them."""
+    assert complaint("view", *options.split(), example_store, code=2).startswith(name)
+
+
+@pytest.mark.parametrize(
     "options", [["-s", "NOBODY"], ["-r", "1:x"], ["-R", "nowhere.bed"], ["-S", "nowhere"]]
 )
 def test_selections_that_cannot_be_made(options: list[str], example_store: Path) -> None:

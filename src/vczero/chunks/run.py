@@ -310,6 +310,8 @@ class Run(Generic[T]):
             units = [unit for start in self._window.advance() for unit in self._units_of(start)]
             while self._parked and self._parked[0][0] < self._window.decodable:
                 units.append(heappop(self._parked)[2])
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             # No step is at fault that could be failed for it, and the consumer must not wait for ever.
             self._fail_from(min(self._flights, default=self._outbox.turn), error)

@@ -276,6 +276,8 @@ class Window:
             except BaseException as error:
                 self._plan = None
                 self.plan_error = error
+                if isinstance(error, KeyboardInterrupt):  # no fault of the plan, and not to be kept for later
+                    raise
             else:
                 for chunk in chunks:
                     self._interest[chunk] = self._interest.get(chunk, 0) + 1

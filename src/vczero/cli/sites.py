@@ -97,7 +97,11 @@ def set_filter(reader: VczReader, given: dict[str, Any], semantics: Semantics) -
                 options[name] = said[0]
         if "private" in options and reader.selection.samples is None:
             raise OptionError("--private and --exclude-private need --samples: private to whom?")
-        chosen = SiteFilter(**options)
+        try:
+            chosen = SiteFilter(**options)
+        except OptionError as error:
+            name, _, problem = str(error).partition(":")
+            raise OptionError(f"{_spelled(name)}:{problem}" if name in FILTERS else str(error)) from None
     reader.set_variant_filter(chosen, semantics=semantics)
 
 

@@ -27,8 +27,8 @@ from vczero.vcz.catalog import Catalog
 from vczero.vcz.derived import DERIVED
 from vczero.vcz.iteration import BatchIterator
 from vczero.vcz.planner import Wanted
-from vczero.vcz.scan import BatchWork
-from vczero.vcz.schema import Batch, by_call
+from vczero.vcz.scan import BatchWork, by_call
+from vczero.vcz.schema import Batch
 from vczero.vcz.selection import variant_runs
 from vczero.vcz.selector import Selector
 

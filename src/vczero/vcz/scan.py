@@ -25,7 +25,7 @@ from vczero.vcz.plan import ScanPlan
 from vczero.vcz.schema import Batch, Column, Passed, Predicate
 from vczero.vcz.selectivity import Selectivity
 
-__all__ = ["BatchWork", "first_of"]
+__all__ = ["BatchWork", "by_call", "first_of"]
 
 T = TypeVar("T")
 
@@ -270,6 +270,12 @@ def first_of(predicate: Predicate | None) -> frozenset[str]:
     """The columns by which a predicate can settle the fate of some variants (`BoundFilter.first`)."""
     columns: frozenset[str] = getattr(predicate, "first", frozenset())
     return columns
+
+
+def by_call(predicate: Predicate) -> Predicate:
+    """A predicate with exclusions that drop samples one by one, if it has any (`BoundFilter.by_call`)."""
+    change = getattr(predicate, "by_call", None)
+    return predicate if change is None else change()
 
 
 def _passed(mask: npt.NDArray[np.bool_]) -> Passed:

@@ -28,7 +28,6 @@ __all__ = [
     "Rewrite",
     "VcfType",
     "VczSchema",
-    "by_call",
     "describe_field",
     "guess_dims",
     "header_definitions",
@@ -368,12 +367,6 @@ class Predicate(Protocol):
     def evaluate(self, batch: Batch) -> npt.NDArray[np.bool_] | Passed:
         """What passes: bool, (variants,) or (variants, samples), of which any is enough for the variant, or
         both as `Passed`. Called on workers, by several at once."""
-
-
-def by_call(predicate: Predicate) -> Predicate:
-    """A predicate with exclusions that drop samples one by one, if it has any (`BoundFilter.by_call`)."""
-    change = getattr(predicate, "by_call", None)
-    return predicate if change is None else change()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -76,7 +76,7 @@ class SiteFilter:
             if getattr(self, one) is not None and getattr(self, other) is not None:
                 raise OptionError(f"{one} and {other} exclude each other")
         if self.genotype is not None and self.genotype.removeprefix("^") not in ("hom", "het", "miss"):
-            raise OptionError(f"genotype {self.genotype!r} is not one of hom, het, miss")
+            raise OptionError(f"genotype: {self.genotype!r} is not one of hom, het, miss")
         for name in ("types", "exclude_types"):
             if getattr(self, name) is not None:
                 self._types(name)
@@ -144,7 +144,10 @@ class SiteFilter:
         return tests
 
     def _types(self, name: str) -> sites.Types:
-        return sites.Types(_listed(getattr(self, name)), exclude=name == "exclude_types")
+        try:
+            return sites.Types(_listed(getattr(self, name)), exclude=name == "exclude_types")
+        except OptionError as error:
+            raise OptionError(f"{name}: {error}") from None
 
     def _limit(self, name: str, *, stored: bool) -> sites.CountLimits:
         value = getattr(self, name)

@@ -17,7 +17,8 @@ from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.strings import Strings
 from vczero.vcz.assembly import take_places
 from vczero.vcz.derived import allele_counts
-from vczero.vcz.schema import Batch, Column, Metadata, Passed, Predicate, by_call
+from vczero.vcz.scan import by_call
+from vczero.vcz.schema import Batch, Column, Metadata, Passed, Predicate
 
 __all__ = [
     "AllOf",
