@@ -5,7 +5,7 @@
 from libc.math cimport floor
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 cdef enum:
     TILE = 64  # samples
@@ -73,22 +73,30 @@ cdef inline bint is_missing(const calls* call, int ploidy) noexcept nogil:
     return False
 
 
+cdef inline bint has_phase(const calls* call, int width) noexcept nogil:
+    # Whether a call is one of two known alleles or more.
+    cdef int ploidy = count_alleles(call, width)
+    return ploidy > 1 and not is_missing(call, ploidy)
+
+
 cdef bint is_phased(const calls* row, const uint8_t* phased, int64_t samples, int width) noexcept nogil:
-    # Whether all calls are that have a phase: known ones of two alleles and more; and there is one.
-    cdef int64_t s
-    cdef int ploidy
-    cdef bint found = False
+    # Whether all calls that can have a phase do, and there is one.
+    cdef int64_t s = 0
+    cdef const uint8_t* found
     if phased == NULL:
         return False
+    while s < samples:
+        found = <const uint8_t*>memchr(phased + s, 0, samples - s)
+        if found == NULL:
+            break
+        s = found - phased
+        if has_phase(row + s * width, width):
+            return False
+        s += 1
     for s in range(samples):
-        if phased[s] and found:
-            continue
-        ploidy = count_alleles(row + s * width, width)
-        if ploidy > 1 and not is_missing(row + s * width, ploidy):
-            if not phased[s]:
-                return False
-            found = True
-    return found
+        if has_phase(row + s * width, width):
+            return True
+    return False
 
 
 cdef inline bint put_tile(
@@ -96,11 +104,10 @@ cdef inline bint put_tile(
 ) noexcept nogil:
     # The probabilities of `count` diploid calls of two alleles, if all of them are known.
     cdef int64_t i
-    cdef calls low = 0, high = 0, a, b
+    cdef calls seen = 0, a, b
     for i in range(2 * count):
-        low = row[i] if row[i] < low else low
-        high = row[i] if row[i] > high else high
-    if low < 0 or high > 1:
+        seen |= row[i]
+    if seen & ~1:
         return False
     if phased:
         for i in range(2 * count):
