@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vczero.errors import FieldNotFoundError
-from vczero.vcz.schema import Batch, VczSchema, describe_field, guess_dims, header_definitions, is_helper
+from vczero.vcz.headertext import header_definitions
+from vczero.vcz.schema import Batch, VczSchema, describe_field, guess_dims, is_helper
 
 U1 = np.dtype("U1")
 

@@ -13,7 +13,8 @@ from vczero.errors import NotVczError
 from vczero.strings import Strings
 from vczero.vcz.catalog import Catalog
 from vczero.vcz.derived import ALLELE, DERIVED, GENOTYPE, Derived, computable
-from vczero.vcz.schema import Column, FieldInfo, describe_field, header_definitions, header_lines
+from vczero.vcz.headertext import header_definitions, header_lines
+from vczero.vcz.schema import Column, FieldInfo, describe_field
 
 __all__ = ["StoreProperties"]
 
