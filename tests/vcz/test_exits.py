@@ -192,3 +192,29 @@ def test_fill_is_trimmed_from_the_end_only():
     assert trim_fill(np.array([-2, -2])).tolist() == []
     with pytest.raises(TypeError, match="complex"):
         is_missing(np.zeros(1, complex))
+
+
+def test_stored_bytes_of_shards_are_those_of_their_part(tmp_path):
+    """All chunks: the shards, to the byte; half of the chunks of each: half of it."""
+    columns = {"variant_position": np.arange(50), "variant_contig": np.zeros(50, np.int8)}
+    columns["call_DP"] = np.random.default_rng(0).integers(0, 99, (50, 7))
+    path = tmp_path / "a.vcz"
+    store = build_vcz(
+        path,
+        columns,
+        zarr_format=3,
+        chunks={"variants": 8, "samples": 3},
+        shards={"variants": 4, "samples": 2},
+    )
+    sizes = {f.parent.name: 0 for f in (store / "call_DP" / "c").rglob("*") if f.is_file()}
+    for file in (store / "call_DP" / "c").rglob("*"):
+        if file.is_file():
+            sizes[file.parent.name] += file.stat().st_size
+
+    def told(variants):
+        with vczero.open(path, variants=variants) as reader:
+            (cost,) = reader.explain(["call_DP"]).arrays
+            return cost.stored_bytes
+
+    assert told(slice(None)) == sum(sizes.values())
+    assert abs(told(slice(0, 16)) - sizes["0"] / 2) <= 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Literal, TypeAlias
@@ -30,7 +29,8 @@ class ArrayCost:
         phase: "first" is read for certain; "rest" only where the filter lets variants through.
         chunks, all_chunks: chunks read, of how many (inner chunks, where the array is sharded).
         objects: stored objects they lie in: each is one request, or a few ranges.
-        stored_bytes: about how many bytes those chunks have as stored; None where the store cannot tell.
+        stored_bytes: about how many bytes those chunks have as stored; of a sharded array, their part of the
+            shards. None where a store cannot tell without requests, being remote.
         decoded_bytes: bytes of the chunks, decompressed. Where few rows of a chunk are wanted, only the
             blocks that hold them are decompressed, and where few samples are, no more than these are made;
             this counts all.
@@ -135,18 +135,30 @@ def _chunks_of(runs: Int64s, chunk_rows: int, num_chunks: int) -> Int64s:
 
 def _stored_bytes(layout: Layout, rows: Int64s) -> int | None:
     size_of = getattr(layout.reader.store, "size_of", None)
-    if size_of is None or layout.reader.meta.shard is not None:
+    if size_of is None:
         return None
     every = max(1, len(rows) * len(layout.tiles) // _MOST_SIZES)
     sampled = rows[::every]
-    sizes = [size_of(key) or 0 for key in _keys(layout, sampled)]
-    return round(sum(sizes) * len(rows) / max(1, len(sampled)))
-
-
-def _keys(layout: Layout, rows: Int64s) -> Iterator[str]:
-    for row in rows.tolist():
+    sizes: dict[str, int] = {}
+    total = 0.0
+    for row in sampled.tolist():
         for tile in layout.tiles:
-            yield layout.reader.chunk_key((row, *tile.coords))
+            coords = (row, *tile.coords)
+            key = layout.reader.chunk_key(coords)
+            if key not in sizes:
+                sizes[key] = size_of(key) or 0
+            total += sizes[key] / _chunks_beside(layout, coords)
+    return round(total * len(rows) / max(1, len(sampled)))
+
+
+def _chunks_beside(layout: Layout, coords: tuple[int, ...]) -> int:
+    """How many chunks share the stored object of one, itself counted."""
+    meta = layout.reader.stored_meta
+    if meta.shard is None:
+        return 1
+    per_shard = [s // c for s, c in zip(meta.shard.shape, meta.chunk_shape, strict=True)]
+    axes = zip(coords, per_shard, meta.cdata_shape, strict=True)
+    return prod(min(n, count - coord // n * n) for coord, n, count in axes)
 
 
 def _bytes(count: int) -> str:
