@@ -51,33 +51,30 @@ def test_bytes_are_taken_as_they_were_before_blosc_shuffled_them(
     for function in (gather.take, gather.take_numpy):
         out = np.full((len(rows), expected.shape[1] + 2), 77, np.uint8)
         for at, run in ((0, stored[:cut]), (cut, stored[cut:])):
-            function(run, size, typesize, shuffle, at, row_bytes, rows, starts, width, out[:, 1:-1])
+            blocks = gather.Blocks(run, size, at, shuffle, typesize)
+            function(blocks, gather.Wanted(row_bytes, rows, starts, width), out[:, 1:-1])
         np.testing.assert_array_equal(out[:, 1:-1], expected)
         assert (out[:, [0, -1]] == 77).all()
 
 
 def test_sizes_that_do_not_fit_are_refused():
     """A kernel that trusted its caller would write beyond its arrays."""
-    run, rows, starts, out = (
-        np.zeros(64, np.uint8),
-        np.arange(2),
-        np.array([0, 3]),
-        np.zeros((2, 4), np.uint8),
-    )
-    good = (run, 64, 1, "bits", 0, 16, rows, starts, 2, out)
-    gather.take(*good)
-    for number, wrong in [
-        (1, 0),
-        (1, 2**31),
-        (2, 0),
-        (5, 1),
-        (6, np.arange(3)),
-        (7, np.array([0, 15])),
-        (7, np.array([-1, 0])),
-        (7, np.array([0])),
-        (8, 0),
-        (8, 3),
-        (9, np.zeros((2, 8), np.uint8)[:, ::2]),
+    run, out = np.zeros(64, np.uint8), np.zeros((2, 4), np.uint8)
+    blocks, wanted = gather.Blocks(run, 64, 0, "bits"), gather.Wanted(16, np.arange(2), np.array([0, 3]), 2)
+    gather.take(blocks, wanted, out)
+    for wrong in [{"block_bytes": 0}, {"block_bytes": 2**31}, {"typesize": 0}]:
+        with pytest.raises(ValueError, match="no such"):
+            gather.take(blocks._replace(**wrong), wanted, out)
+    for wrong in [
+        {"row_bytes": 1},
+        {"rows": np.arange(3)},
+        {"starts": np.array([0, 15])},
+        {"starts": np.array([-1, 0])},
+        {"starts": np.array([0])},
+        {"width": 0},
+        {"width": 3},
     ]:
-        with pytest.raises(ValueError, match=r"no such|do(es)? not fit"):
-            gather.take(*good[:number], wrong, *good[number + 1 :])
+        with pytest.raises(ValueError, match=r"no such|does not fit"):
+            gather.take(blocks, wanted._replace(**wrong), out)
+    with pytest.raises(ValueError, match="does not fit"):
+        gather.take(blocks, wanted, np.zeros((2, 8), np.uint8)[:, ::2])

@@ -227,17 +227,18 @@ def take_columns(
         data = open_chunk(data, nbytes)
     header = _same_size(data, nbytes)
     size, width = header.block_bytes, out.shape[1] // len(starts)
+    wanted = gather.Wanted(row_bytes, rows, starts, width)
     singly = out.shape[1] * SINGLE_BYTES <= row_bytes
     needed = _blocks_of(data.index, row_bytes, rows, starts, width)
     for at, run in _runs(data, needed, ordered=not (singly or header.has_planes)):
+        blocks = gather.Blocks(run, size, at)
         if singly:
-            gather.take(run, size, header.typesize, header.shuffle, at, row_bytes, rows, starts, width, out)
-            continue
-        whole = run
-        if header.has_planes:
+            blocks = gather.Blocks(run, size, at, header.shuffle, header.typesize)
+        elif header.has_planes:
             whole = _scratch(len(run), "ordered")
             bitplanes.unshuffle(run, size, 0, len(run), whole.reshape(1, -1), 0)
-        gather.take(whole, size, 1, "none", at, row_bytes, rows, starts, width, out)
+            blocks = gather.Blocks(whole, size, at)
+        gather.take(blocks, wanted, out)
 
 
 def _blocks_of(

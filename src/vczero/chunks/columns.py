@@ -105,18 +105,9 @@ class SelectedColumns(BlockReader):
         places = self._columns[encoded.coords[1]]
         raw = _as_bytes(whole)
         width = raw.shape[1] // whole.shape[1]
-        gather.take(
-            raw.reshape(-1),
-            raw.shape[1],
-            1,
-            "none",
-            0,
-            raw.shape[1],
-            np.arange(len(raw), dtype=np.int64),
-            places * width,
-            width,
-            _as_bytes(out),
-        )
+        numbers = np.arange(len(raw), dtype=np.int64)
+        wanted = gather.Wanted(raw.shape[1], numbers, places * width, width)
+        gather.take(gather.Blocks(raw.reshape(-1), raw.shape[1]), wanted, _as_bytes(out))
 
 
 def row_numbers(rows: Rows, length: int) -> Int64s:

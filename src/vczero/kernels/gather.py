@@ -8,7 +8,7 @@ of byte i // 8 of plane p is bit p of element i. The bytes behind the elements a
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from vczero._native import gather as _native
 from vczero.kernels.bitplanes import unshuffle_numpy
 
-__all__ = ["Shuffle", "take", "take_numpy"]
+__all__ = ["Blocks", "Shuffle", "Wanted", "take", "take_numpy"]
 
 Bytes = npt.NDArray[np.uint8]
 Int64s = npt.NDArray[np.int64]
@@ -25,61 +25,69 @@ Shuffle = Literal["none", "bytes", "bits"]
 _NUMBERS: Final[dict[Shuffle, int]] = {"none": 0, "bytes": 1, "bits": 2}
 
 
-def take(
-    run: Bytes,
-    block_bytes: int,
-    typesize: int,
-    shuffle: Shuffle,
-    at: int,
-    row_bytes: int,
-    rows: Int64s,
-    starts: Int64s,
-    width: int,
-    out: Bytes,
-) -> None:
-    """Write some bytes of some rows to `out`, as far as a run of blocks holds them.
+class Blocks(NamedTuple):
+    """A run of blocks, one after the other.
+
+    Attributes:
+        run: uint8 (bytes,), contiguous.
+        block_bytes: length of each block but the last, which may be shorter; below 2**31, if anything is
+            shuffled.
+        at: where the run begins, counted from the start of row 0.
+        shuffle: how the elements of each block lie.
+        typesize: bytes of an element, as far as shuffling goes.
+    """
+
+    run: Bytes
+    block_bytes: int
+    at: int = 0
+    shuffle: Shuffle = "none"
+    typesize: int = 1
+
+
+class Wanted(NamedTuple):
+    """Some bytes of some rows.
+
+    Attributes:
+        row_bytes: length of a row.
+        rows: int64 (rows,): their numbers; not negative.
+        starts: int64 (places,): where in a row the wanted bytes begin, in any order.
+        width: how many are wanted from each start on.
+    """
+
+    row_bytes: int
+    rows: Int64s
+    starts: Int64s
+    width: int
+
+
+def take(blocks: Blocks, wanted: Wanted, out: Bytes) -> None:
+    """Write the wanted bytes to `out`, as far as a run of blocks holds them.
 
     Rows need not begin where blocks do: calls with all runs that hold wanted bytes, in any order, fill `out`.
     Releases the GIL.
 
     Args:
-        run: uint8 (bytes,), contiguous: blocks, one after the other, each of `block_bytes` but the last,
-            which may be shorter.
-        block_bytes: below 2**31, if anything is shuffled.
-        typesize: bytes of an element, as far as shuffling goes.
-        shuffle: how the elements of each block lie.
-        at: where the run begins, counted from the start of row 0.
-        row_bytes: length of a row.
-        rows: int64 (rows,): numbers of rows; not negative.
-        starts: int64 (places,): where in a row the wanted bytes begin, in any order.
-        width: how many bytes are wanted from each start on.
+        blocks: the run.
+        wanted: what is taken of it.
         out: uint8 (rows, places x width), may be strided along axis 0; other bytes of it are not written.
 
     Raises:
         ValueError: the sizes do not fit, or there are no such bytes in a row.
     """
-    _native.take(run, block_bytes, typesize, _NUMBERS[shuffle], at, row_bytes, rows, starts, width, out)
+    number = _NUMBERS[blocks.shuffle]
+    _native.take(blocks.run, blocks.block_bytes, blocks.typesize, number, blocks.at, *wanted, out)
 
 
-def take_numpy(
-    run: Bytes,
-    block_bytes: int,
-    typesize: int,
-    shuffle: Shuffle,
-    at: int,
-    row_bytes: int,
-    rows: Int64s,
-    starts: Int64s,
-    width: int,
-    out: Bytes,
-) -> None:
+def take_numpy(blocks: Blocks, wanted: Wanted, out: Bytes) -> None:
     """`take` in NumPy."""
-    blocks = [run[start : start + block_bytes] for start in range(0, len(run), block_bytes)]
-    whole = np.concatenate([np.empty(0, np.uint8), *(_in_order(b, typesize, shuffle) for b in blocks)])
-    places = (starts[:, None] + np.arange(width)).reshape(-1)
-    wanted = rows[:, None] * row_bytes + places - at
-    known = (wanted >= 0) & (wanted < len(whole))
-    out[known] = whole[wanted[known]]
+    run, size = blocks.run, blocks.block_bytes
+    parts = [run[start : start + size] for start in range(0, len(run), size)]
+    in_order = [_in_order(part, blocks.typesize, blocks.shuffle) for part in parts]
+    whole = np.concatenate([np.empty(0, np.uint8), *in_order])
+    places = (wanted.starts[:, None] + np.arange(wanted.width)).reshape(-1)
+    numbers = wanted.rows[:, None] * wanted.row_bytes + places - blocks.at
+    known = (numbers >= 0) & (numbers < len(whole))
+    out[known] = whole[numbers[known]]
 
 
 def _in_order(block: Bytes, typesize: int, shuffle: Shuffle) -> Bytes:
