@@ -169,6 +169,25 @@ def test_expressions_and_genotypes_of_a_subset(
     assert subset_records(ours) == subset_records(theirs)
 
 
+PAIRED = [
+    "-m2 -M2", "-s NA00003,NA00001", "-i AC>3", "-r 1,X", "-c 3:minor", "-U", "-e N_MISSING>1", "-v snps", "-t ^X",
+    "-x -s NA00002", "-f PASS", "-i N_PASS(FMT/DP>100)>3", "-k", "-q 0.1", "-G", "-V other", "-P", "-I",
+    "-r X:1-90000000 --regions-overlap 0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(PAIRED)))
+def test_options_in_pairs(number: int, example_store: Path, example_vcf: Path) -> None:
+    """Each option with one further down the list: the same records, but for AC and AN."""
+    given = f"{PAIRED[number]} {PAIRED[(number + 7) % len(PAIRED)]}".split()
+    ours, theirs = output("view", *given, example_store), bcftools("view", *given, example_vcf)
+    left, right = records(ours), records(theirs)
+    for record in (*left, *right):
+        record["INFO"].pop("AC", None)
+        record["INFO"].pop("AN", None)
+    assert left == right
+
+
 PRIVATE = """##fileformat=VCFv4.3
 ##contig=<ID=1>
 ##INFO=<ID=AC,Number=A,Type=Integer,Description="g">
