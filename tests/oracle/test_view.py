@@ -170,9 +170,9 @@ def test_expressions_and_genotypes_of_a_subset(
 
 
 PAIRED = [
-    "-m2 -M2", "-s NA00003,NA00001", "-i AC>3", "-r 1,X", "-c 3:minor", "-U", "-e N_MISSING>1", "-v snps", "-t ^X",
-    "-x -s NA00002", "-f PASS", "-i N_PASS(FMT/DP>100)>3", "-k", "-q 0.1", "-G", "-V other", "-P", "-I",
-    "-r X:1-90000000 --regions-overlap 0",
+    "-m2 -M2", "-s NA00003,NA00001", "-i AC>3", "-r 1,X", "-c 3:minor", "-U",
+    "-e N_MISSING>1", "-v snps", "-t ^X", "-x -s NA00002", "-f PASS", "-i N_PASS(FMT/DP>100)>3",
+    "-k", "-q 0.1", "-G", "-V other", "-P", "-I", "-r X:1-90000000 --regions-overlap 0",
 ]  # fmt: skip
 
 
@@ -201,7 +201,7 @@ PRIVATE = """##fileformat=VCFv4.3
 1	14	.	A	C,G	.	.	.	GT	1/2	0/0	0/0	0
 1	15	.	A	C,G	.	.	.	GT	0/1	0/0	0/0	0/2
 1	16	.	A	C	.	.	.	GT	./.	./1	./.	./.
-1	17	.	A	.	.	.	.	GT	0/0	0/0	0/0	0/0
+1	17	.	A	.	.	.	AN=2	GT	0/0	0/0	0/0	0/0
 """
 
 
@@ -226,6 +226,16 @@ def test_private_sites(samples: str, test: str, private_pair: tuple[Path, Path])
     store, vcf = private_pair
     given = ["-H", "-s", samples, *test.split()]
     ours, theirs = output("view", *given, store), bcftools("view", *given, vcf)
+    assert [line.split("\t")[1] for line in ours.splitlines()] == [
+        line.split("\t")[1] for line in theirs.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("test", ["-c 8:major", "-C 2:major", "-q 0.9:major", "-c 5", "-C 1"])
+def test_stored_counts_are_believed(test: str, private_pair: tuple[Path, Path]) -> None:
+    """True or not, where a record has an ALT allele; where it has none, AN is counted."""
+    store, vcf = private_pair
+    ours, theirs = output("view", "-H", *test.split(), store), bcftools("view", "-H", *test.split(), vcf)
     assert [line.split("\t")[1] for line in ours.splitlines()] == [
         line.split("\t")[1] for line in theirs.splitlines()
     ]

@@ -351,8 +351,8 @@ def _num_alleles(batch: Batch) -> npt.NDArray[np.int64]:
 
 
 def _counts(batch: Batch, *, stored: bool) -> npt.NDArray[np.int64]:
-    """int64, (variants, alleles): as stored in AC and AN where a record has both and they may be used, else
-    counted."""
+    """int64, (variants, alleles): as stored in AC and AN where a record has both, ALT alleles too, and they
+    may be used; else counted."""
     alleles = batch.columns["variant_allele"]
     counts = allele_counts(batch.columns["call_genotype"], alleles)[:, 0, :-2].astype(np.int64)
     if not stored:
@@ -361,7 +361,7 @@ def _counts(batch: Batch, *, stored: bool) -> npt.NDArray[np.int64]:
     alternate = alternate.reshape(len(alternate), -1)[:, : counts.shape[1] - 1]
     number = np.asarray(batch.columns["variant_AN"], np.int64)
     expected = _num_alleles(batch) - 1
-    usable = (number >= 0) & ((alternate >= 0).sum(axis=1) == expected)
+    usable = (expected > 0) & (number >= 0) & ((alternate >= 0).sum(axis=1) == expected)
     known = np.maximum(alternate, 0)
     counts[usable, 1 : known.shape[1] + 1] = known[usable]
     counts[usable, 0] = (number - known.sum(axis=1))[usable]
