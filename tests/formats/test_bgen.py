@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sqlite3
+import subprocess
 import zlib
 from pathlib import Path
 from typing import Any
@@ -409,3 +411,23 @@ def test_variants_of_a_fixed_size(tmp_path: Path) -> None:
     assert found == [(start, 98) for start in encoder.offsets[:-1].tolist()]
     with pytest.raises(OptionError), vczero.open(path) as reader:
         write_files(reader, Files(str(file), index=str(file)), BgenOptions())
+
+
+@pytest.mark.oracle
+@pytest.mark.skipif(shutil.which("plink2") is None, reason="plink2 is not installed")
+@pytest.mark.parametrize("level", ["0", "1", "6"])
+def test_plink2_reads_the_calls(store: Path, tmp_path: Path, level: str) -> None:
+    """plink2 imports the file, which it refuses where a checksum is wrong, and has the same calls."""
+    stem = tmp_path / "a"
+    output("view-bgen", store, "-o", stem, "-M", "2", "-r", "1", "--compression-level", level)
+    subprocess.run(
+        ["plink2", "--bgen", f"{stem}.bgen", "ref-first", "--sample", f"{stem}.sample", "--export", "vcf"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    lines = [
+        line.split("\t") for line in (tmp_path / "plink2.vcf").read_text().splitlines() if line[0] != "#"
+    ]
+    assert [line[1:5] for line in lines] == [["10", "rs1", "A", "C"], ["11", ".", "G", "."]]
+    calls = [sorted(call.replace("|", "/").split("/")) for line in lines for call in line[9:]]
+    zero, het, two, none = ["0", "0"], ["0", "1"], ["1", "1"], [".", "."]
+    assert calls == [zero, het, two, het, zero, none, zero, zero]
