@@ -158,13 +158,13 @@ def test_tests_of_sites(options: str, example_store: Path, example_vcf: Path) ->
     assert ours == theirs
 
 
-@pytest.mark.parametrize("test", ["-c 2", "-q 0.5", "-u", "-U", "-P", "-x", "-X", "-x -c 2:alt1"])
-@pytest.mark.parametrize("expression", [None, "QUAL>50", "AC>10", "N_PASS(FMT/DP>100)>3", "MAC>4"])
+@pytest.mark.parametrize("test", ["-c 2", "-q 0.5", "-u", "-P", "-x", "-X"])
+@pytest.mark.parametrize("expression", ["QUAL>50", "AC>10", "N_PASS(FMT/DP>100)>3", "MAC>4"])
 def test_expressions_and_genotypes_of_a_subset(
-    test: str, expression: str | None, example_store: Path, example_vcf: Path
+    test: str, expression: str, example_store: Path, example_vcf: Path
 ) -> None:
     """The expression is about the stored record with all its samples, the test about those selected."""
-    given = ["-s", "NA00005,NA00003", *test.split(), *(["-i", expression] if expression else [])]
+    given = ["-s", "NA00005,NA00003", *test.split(), "-i", expression]
     ours, theirs = output("view", "-H", *given, example_store), bcftools("view", "-H", *given, example_vcf)
     assert subset_records(ours) == subset_records(theirs)
 
