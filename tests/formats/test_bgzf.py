@@ -5,11 +5,10 @@ from __future__ import annotations
 import gzip
 import os
 import struct
-import sys
 
 import pytest
 
-from vczero.formats.bgzf import END_OF_FILE, compress, deflater
+from vczero.formats.bgzf import END_OF_FILE, compress
 
 
 def blocks_of(data: bytes) -> list[bytes]:
@@ -24,23 +23,13 @@ def blocks_of(data: bytes) -> list[bytes]:
     return made
 
 
-@pytest.fixture(params=["libdeflate", "zlib"])
-def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the faster library, and as where it is not installed."""
-    if request.param == "libdeflate":
-        pytest.importorskip("deflate")
-    else:
-        monkeypatch.setitem(sys.modules, "deflate", None)
-
-
-@pytest.mark.usefixtures("library")
-@pytest.mark.parametrize("level", [-1, 0, 1, 9])
+@pytest.mark.parametrize("level", [0, 1, 6, 9])
 @pytest.mark.parametrize("sizes", [[], [0], [1], [65280], [65281], [10, 70_000, 0, 5, 200_000], [3] * 1000])
 def test_round_trip(level: int, sizes: list[int]) -> None:
     """Buffers of any size, with text that shrinks and bytes that do not."""
     for make in (os.urandom, lambda size: (b"0|0\t" * (size // 4 + 1))[:size]):
         buffers = [make(size) for size in sizes]
-        data = b"".join(compress(buffers, deflater(level)))
+        data = b"".join(compress(buffers, level))
         assert b"".join(gzip.decompress(block) for block in blocks_of(data)) == b"".join(buffers)
         assert all(len(gzip.decompress(block)) <= 65280 for block in blocks_of(data))
 
