@@ -81,7 +81,7 @@ def compress(buffers: Iterable[Buffer], level: int) -> Iterator[bytes]:
 def _block(data: bytes | memoryview, level: int) -> bytes:
     import deflate
 
-    body = deflate.deflate_compress(data, level)
+    body: bytes = deflate.deflate_compress(data, level)
     size = _HEADER.size + len(body) + _TRAILER.size
     if size > 1 << 16:
         return _block(data, 0)
