@@ -105,10 +105,18 @@ def test_progress_of_a_command(example_store: Path, tmp_path: Path, monkeypatch:
             super().__exit__(*exc_info)
 
     monkeypatch.setattr(progress, "Progress", Drawn)
-    count = output("query", "-f", "%POS", "-r", "X", example_store).count("\n")
+    count = output("query", "-f", "%POS", "-r", "MT", example_store).count("\n")
     assert lines == []
-    assert vczero("query", "--progress", "-f", "%POS", "-r", "X", example_store).returncode == 0
-    assert lines == [f"{count} of {count} variants (100%), {count}/s, 0:00 left"]
+    for argv in (
+        ["query", "-f", "%POS"],
+        ["view"],
+        ["view-plink", "-M", "2", "-o", tmp_path / "plink"],
+        ["view-plink", "--pgen", "-o", tmp_path / "pgen"],
+        ["view-bgen", "-o", tmp_path / "bgen"],
+    ):
+        assert vczero(*argv, "--progress", "-r", "MT", example_store).returncode == 0, argv
+    done = f"{count} of {count} variants (100%), {count}/s, 0:00 left"
+    assert lines == [done, done, done, done, done]
 
 
 def test_a_log_file(example_store: Path, tmp_path: Path) -> None:

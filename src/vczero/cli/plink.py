@@ -21,9 +21,7 @@ __all__ = ["view_plink"]
 
 @click.command(name="view-plink")
 @store_argument
-@click.option(
-    "-o", "--output", "stem", metavar="STEM", required=True, help="Write STEM.bed, STEM.bim and STEM.fam."
-)
+@click.option("-o", "--output", metavar="STEM", required=True, help="Write STEM.bed, STEM.bim and STEM.fam.")
 @click.option("--no-bim", is_flag=True, help="No file of variants.")
 @click.option("--no-fam", is_flag=True, help="No file of samples.")
 @click.option(
@@ -36,7 +34,7 @@ __all__ = ["view_plink"]
 @reading_options
 def view_plink(
     path: str,
-    stem: str,
+    output: str,
     no_bim: bool,
     no_fam: bool,
     allow_extra_chr: bool,
@@ -51,6 +49,7 @@ def view_plink(
     """
     if pgen and (no_bim or no_fam):
         raise OptionError("--pgen writes all three of its files: --no-bim and --no-fam are about others")
+    from vczero.cli.progress import shown
     from vczero.formats.plinkfiles import plink_encoders, write_plink
 
     with opened(path, reading, "view") as reader:
@@ -61,9 +60,11 @@ def view_plink(
         elif pgen:
             from vczero.formats.pgen import write_pgen
 
-            write_pgen(reader, stem, allow_extra_chr=allow_extra_chr)
+            write_pgen(reader, output, allow_extra_chr=allow_extra_chr, watch=shown)
         else:
-            write_plink(reader, stem, bim=not no_bim, fam=not no_fam, allow_extra_chr=allow_extra_chr)
+            write_plink(
+                reader, output, bim=not no_bim, fam=not no_fam, allow_extra_chr=allow_extra_chr, watch=shown
+            )
 
 
 def _pgen(reader: VczReader) -> PgenEncoder:

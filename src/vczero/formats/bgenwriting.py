@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
@@ -18,7 +18,7 @@ from vczero.formats.bgen import BgenOptions, BgenVariants, Written, check_sample
 from vczero.formats.bgenindex import BgenIndex
 from vczero.formats.encoder import BATCH_BYTES, Sink, write_all
 from vczero.formats.output import DescriptorSink, open_outputs
-from vczero.formats.writing import Source
+from vczero.formats.writing import Source, Watch, unwatched
 
 if TYPE_CHECKING:
     from vczero.formats.bgenfile import BgenEncoder
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 Output: TypeAlias = str | os.PathLike[str] | Sink
-Watch: TypeAlias = Callable[[Any], AbstractContextManager[object]]
 T = TypeVar("T", bound="BgenSource")
 
 _FIRST_BYTES = 1000
@@ -129,9 +128,7 @@ def write_bgen(
     return write_files(reader, Files(output, _path(bgi_path), _path(sample_path)), options)
 
 
-def write_files(
-    reader: BgenSource, files: Files, options: BgenOptions, watch: Watch = lambda _: nullcontext()
-) -> int:
+def write_files(reader: BgenSource, files: Files, options: BgenOptions, watch: Watch = unwatched) -> int:
     """`write_bgen`, with options as a value; `watch` is entered around the scan, which it gets."""
     chosen, count = selected(reader)
     variants = BgenVariants(chosen, count, options)

@@ -27,6 +27,7 @@ from vczero.formats.plinkfiles import PlinkSource
 from vczero.formats.records import Places, check_names, check_positions, texts
 from vczero.formats.rowfile import SelectedRows
 from vczero.formats.vcf import fixed_pieces, info_piece, line_columns
+from vczero.formats.writing import Watch, unwatched
 from vczero.kernels import pairs, pieces, text
 from vczero.kernels.text import empty_pool
 from vczero.vcz.schema import Batch, Metadata
@@ -43,7 +44,13 @@ _BATCH_BYTES: Final = 8 * 2**20
 _PHASED: Final = "call_genotype_phased"
 
 
-def write_pgen(reader: PlinkSource, stem: str | os.PathLike[str], *, allow_extra_chr: bool = False) -> None:
+def write_pgen(
+    reader: PlinkSource,
+    stem: str | os.PathLike[str],
+    *,
+    allow_extra_chr: bool = False,
+    watch: Watch = unwatched,
+) -> None:
     """Write the records and samples that a reader selects to `stem`.pgen, .pvar and .psam.
 
     The files appear when all are complete; after an error, none does. A filter is run twice, for a .pgen
@@ -53,6 +60,7 @@ def write_pgen(reader: PlinkSource, stem: str | os.PathLike[str], *, allow_extra
         reader: its samples are the file's, in order.
         stem: the files' name without its extension.
         allow_extra_chr: whether contigs that plink2 does not know are written by their names, and no error.
+        watch: is entered around the scan, which it gets, and may ask it for its statistics.
 
     Raises:
         MissingDependencyError: pgenlib is not installed.
@@ -72,7 +80,7 @@ def write_pgen(reader: PlinkSource, stem: str | os.PathLike[str], *, allow_extra
         write_all(pvar, encoder.pvar.header())
         with _Writer(pgen, encoder, records) as writer:
             scan = reader.map_chunks(encoder.encode, sorted(encoder.columns), batch_bytes=_BATCH_BYTES)
-            with scan as encoded:
+            with scan as encoded, watch(scan):
                 try:
                     for part in encoded:
                         writer.append(part)

@@ -9,7 +9,7 @@ from vczero.formats.encoder import BATCH_BYTES, Sink, Together, write, write_all
 from vczero.formats.output import open_outputs
 from vczero.formats.plink import BedEncoder, BimEncoder, fam_text
 from vczero.formats.rowfile import RowSource
-from vczero.formats.writing import Source
+from vczero.formats.writing import Source, Watch, unwatched
 
 __all__ = ["PlinkSource", "plink_encoders", "write_bim", "write_fam", "write_plink"]
 
@@ -31,6 +31,7 @@ def write_plink(
     bim: bool = True,
     fam: bool = True,
     allow_extra_chr: bool = False,
+    watch: Watch = unwatched,
 ) -> None:
     """Write the records and samples that a reader selects to `stem`.bed, .bim and .fam.
 
@@ -44,6 +45,7 @@ def write_plink(
         stem: the files' name without its extension.
         bim, fam: whether these are written.
         allow_extra_chr: whether contigs that plink2 does not know are written by their names, and no error.
+        watch: is entered around the scan, which it gets, and may ask it for its statistics.
 
     Raises:
         RecordError: a record cannot be written: it has more than two alleles, a half-call, or so.
@@ -58,7 +60,8 @@ def write_plink(
     with open_outputs(names) as sinks:
         if fam:
             write_all(sinks.pop(), samples)
-        with reader.map_chunks(together.encode, sorted(together.columns), batch_bytes=BATCH_BYTES) as encoded:
+        scan = reader.map_chunks(together.encode, sorted(together.columns), batch_bytes=BATCH_BYTES)
+        with scan as encoded, watch(scan):
             write_together(together, encoded, sinks)
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol, TypeAlias
 
 from vczero.formats.encoder import BATCH_BYTES, Encoder, Sink, write
 from vczero.formats.rewriting import metadata_after, rewriting
 from vczero.vcz.schema import Batch, Metadata, Rewrite
 
-__all__ = ["Source", "encoded", "write_query", "write_vcf"]
+__all__ = ["Source", "Watch", "encoded", "unwatched", "write_query", "write_vcf"]
+
+Watch: TypeAlias = Callable[[Any], AbstractContextManager[object]]
+"""What is entered around a scan, and gets it: to show how far it has come."""
+
+
+def unwatched(_: object) -> AbstractContextManager[None]:
+    """The `Watch` that does not look."""
+    return nullcontext()
 
 
 class Source(Metadata, Protocol):
