@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from operator import mul, sub
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy.typing as npt
 
@@ -45,8 +44,7 @@ _PART_OF_BYTES_ASYNCHRONOUS: Final = 8 * 2**20
 _INDEX_CACHE_BYTES: Final = 32 * 2**20
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedChunk:
+class EncodedChunk(NamedTuple):
     """One chunk as stored, complete in itself.
 
     Attributes:

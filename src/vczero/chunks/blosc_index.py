@@ -89,8 +89,7 @@ class Header(NamedTuple):
         return "bytes" if self.flags & SHUFFLE and self.typesize > 1 else "none"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Index:
+class Index(NamedTuple):
     """Where the blocks of a chunk are stored.
 
     Attributes:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -37,8 +36,7 @@ class UnknownCodecError(Exception):
     """The chain has a codec, or an order of codecs, that only zarr-python may know; the argument names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transpose:
+class Transpose(NamedTuple):
     """Axis i of the encoded elements is axis `order[i]` of the decoded ones, whose shape is `shape`."""
 
     order: tuple[int, ...]
@@ -50,8 +48,7 @@ class Transpose:
         return tuple(self.shape[axis] for axis in self.order)
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """How the chunks of one array are stored.
 
     Attributes:

@@ -18,8 +18,7 @@ import base64
 import bz2
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +37,7 @@ _SMALL_BYTES = 2**14  # to copy so little costs less than to hand numcodecs a de
 _LZMA_MEMORY_BYTES = 2**29  # eight times what preset 9 needs
 
 
-@dataclass(frozen=True, slots=True)
-class BytesCodec:
+class BytesCodec(NamedTuple):
     """How to undo one codec.
 
     Attributes:

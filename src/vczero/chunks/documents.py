@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -61,8 +61,7 @@ class CodecSpec:
     configuration: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ShardSpec:
+class ShardSpec(NamedTuple):
     """How the chunks of a sharded array lie in its stored objects.
 
     Attributes:

@@ -10,9 +10,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +28,7 @@ it.
 Indexer: TypeAlias = slice | npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AxisPart:
+class AxisPart(NamedTuple):
     """What one chunk gives to a selection: `result[out] = chunk[local]` along this axis.
 
     Both are slices with a positive step where the places are evenly spaced, else intp arrays of the same

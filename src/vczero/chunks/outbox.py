@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 __all__ = ["Outbox"]
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Result(Generic[T]):
+class _Result(NamedTuple, Generic[T]):
     seq: int
     value: T
     nbytes: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _End:
+class _End(NamedTuple):
     error: BaseException | None
 
 
@@ -93,7 +90,8 @@ class Outbox(Generic[T]):
         if isinstance(item, _Result):
             self.held, self.last_bytes = item.seq, item.nbytes
             self.yielded += 1
-            return item.value
+            value: T = item.value
+            return value
         self._ready.put(_End(None))
         error: Any = StopIteration() if item.error is None else item.error
         try:

@@ -30,6 +30,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import chain
+from typing import NamedTuple
 
 from vczero.chunks.sizes import StoredSizes, TextSizes
 from vczero.chunks.steps import Chunk, Decoded, Read, Rows, Step, StepWork
@@ -40,8 +41,7 @@ __all__ = ["Chunk", "Decoded", "Read", "Rows", "Start", "Step", "StepWork", "Win
 _AHEAD_FRACTION = 8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Start:
+class Start(NamedTuple):
     """One phase of a step that may begin now.
 
     Attributes:
@@ -59,8 +59,7 @@ class Start:
     loads: Sequence[Read] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WindowStatistics:
+class WindowStatistics(NamedTuple):
     """A snapshot of a `Window`.
 
     Attributes:

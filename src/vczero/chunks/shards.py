@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -112,8 +112,7 @@ def _index_decoder(meta: ArrayMeta, shape: tuple[int, ...]) -> Decoder:
     return compile_decoder(index)
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """Ranges that lie near each other, merged.
 
     Attributes:

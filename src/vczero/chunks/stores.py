@@ -24,8 +24,7 @@ import re
 import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast, get_args
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, cast, get_args
 
 from vczero.chunks.files import open_file, read, read_at
 from vczero.errors import OptionError, StoreError, StoreNotFoundError
@@ -61,8 +60,7 @@ Backend: TypeAlias = Literal["local", "fsspec", "obstore", "icechunk"]
 Reply: TypeAlias = Buffer | list[Buffer] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One call on a store: the whole object under `key`, or some `ranges` of it."""
 
     key: str

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import prod
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +44,7 @@ T = TypeVar("T")
 _BUNDLE_BYTES = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class StreamStatistics:
+class StreamStatistics(NamedTuple):
     """What a stream has done so far. Times are in seconds; those of fetching and decoding are sums over
     threads.
 

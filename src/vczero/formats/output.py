@@ -6,8 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vczero.errors import OutputError
 
@@ -23,8 +22,7 @@ class ClosedPipeError(Exception):
     """Whoever read the output has stopped: no error, but the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Companion:
+class Companion(NamedTuple):
     """A file that is made of a complete one, as an index is.
 
     Attributes:
@@ -119,8 +117,7 @@ def open_outputs(paths: Sequence[str], companion: Companion | None = None) -> It
             each.discard()
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
+class _Begun(NamedTuple):
     """An output file that is being written.
 
     Attributes:

@@ -9,8 +9,7 @@ follows bcftools query 1.16: `%NAME` is a column of VCF or an INFO tag, within b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from vczero.errors import ExpressionError
 
@@ -26,15 +25,13 @@ _WHOLE = _COLUMNS | {"INFO", "FORMAT", "LINE", "MASK", "SAMPLE", "GT", "TGT", "I
 _ESCAPES = {"n": "\n", "t": "\t"}
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """Text as it is."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """`%NAME`, `%INFO/NAME` or `%NAME{subscript}`.
 
     Attributes:
@@ -49,8 +46,7 @@ class Tag:
     position: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """`[...]`: its parts once for each sample."""
 
     parts: tuple[Text | Tag, ...]

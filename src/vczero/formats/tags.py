@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,7 @@ _FIXED: dict[str, tuple[str, int, int | None]] = {
 _SPELLINGS: dict[str, Literal["bases", "iupac"]] = {"TGT": "bases", "IUPACGT": "iupac"}
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A part of a format, resolved against a store.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +26,13 @@ __all__ = [
 Column: TypeAlias = npt.NDArray[Any] | Strings
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """Text as it is."""
 
     text: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Values:
+class Values(NamedTuple):
     """A cell's values from `start` to `stop`.
 
     Where all values are missing (of a column with samples: of all samples in the row), the cell is one ".",
@@ -58,8 +55,7 @@ class Values:
     lone: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lookup:
+class Lookup(NamedTuple):
     """The name whose number stands in the row; "." for a number that has none.
 
     Attributes:
@@ -71,8 +67,7 @@ class Lookup:
     names: Strings
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Names:
+class Names(NamedTuple):
     """The names whose flag is set in the row, joined by ";".
 
     Attributes:
@@ -84,8 +79,7 @@ class Names:
     names: Strings
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Genotypes:
+class Genotypes(NamedTuple):
     """A sample's call.
 
     Attributes:
@@ -102,31 +96,27 @@ class Genotypes:
     iupac: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(NamedTuple):
     """`key=values` of the entries that have a value in the row, flags as `key`, joined by ";"."""
 
     entries: tuple[Values, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Samples:
+class Samples(NamedTuple):
     """The pieces once for each sample; with a mask, bool (rows, samples), where it is set."""
 
     pieces: tuple[Piece, ...]
     mask: npt.NDArray[np.bool_] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """The keys of the entries that have a value for a sample in the row (GT always), joined by ":", then for
     each sample a tab and its cells, joined by ":"."""
 
     entries: tuple[Values | Genotypes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """The pieces, one after the other."""
 
     pieces: tuple[Piece, ...]

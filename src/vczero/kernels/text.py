@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -157,7 +156,7 @@ def _text(piece: Piece, row: int, sample: int, samples: int) -> bytes:
 
 def _values_text(piece: Values, row: int, sample: int, samples: int) -> bytes:
     if piece.lone and isinstance(piece.column, np.ndarray) and piece.column.dtype.kind in "if":
-        whole = list(_cell(replace(piece, start=0, stop=None), row, sample))
+        whole = list(_cell(piece._replace(start=0, stop=None), row, sample))
         if len(whole) <= 1:
             return b",".join(whole) or b"."
     if not any(_has_value(piece, row, k) for k in (range(samples) if piece.samples else (0,))):

@@ -11,9 +11,8 @@ first).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +53,7 @@ Int32s: TypeAlias = npt.NDArray[np.int32]
 Columns: TypeAlias = Mapping[str, Column]
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(NamedTuple):
     """A field that is computed.
 
     Attributes:

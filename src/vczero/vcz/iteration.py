@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 __all__ = ["BatchIterator", "ScanStatistics"]
 
@@ -12,8 +11,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class ScanStatistics:
+class ScanStatistics(NamedTuple):
     """What an iterator has done so far. Times are in seconds; those of fetching and decoding are sums over
     threads.
 
@@ -107,7 +105,7 @@ class BatchIterator(Generic[T]):
         return ScanStatistics(
             **{
                 name: getattr(self._work if name in _OF_WORK else found, name)
-                for name in ScanStatistics.__slots__
+                for name in ScanStatistics._fields
             }
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +45,7 @@ Runs: TypeAlias = Sequence[tuple[int, int]]
 """Rows of the store as runs [first, end), ascending and disjoint."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tile:
+class Tile(NamedTuple):
     """One chunk's part of a column, on the axes after the variants axis.
 
     Attributes:
@@ -113,8 +112,7 @@ class Layout:
         ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class Part(NamedTuple):
     """What one chunk along the variants axis gives to a batch: `column[at] = chunk[rows]`."""
 
     chunk: int

@@ -7,8 +7,7 @@ matter), so that everything else is planned for the variants that are selected a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +44,7 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 _LEAST_BATCH_BYTES = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a scan is to give, its names checked.
 
     Attributes:

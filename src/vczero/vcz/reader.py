@@ -197,8 +197,9 @@ class VczReader(Selector):
         wanted = self._wanted(fields, force_recompute)
         if not wanted.fields:
             return BatchIterator(None)
-        if exclude_calls and wanted.query.predicate is not None:
-            wanted = replace(wanted, query=replace(wanted.query, predicate=by_call(wanted.query.predicate)))
+        query = wanted.query
+        if exclude_calls and query.predicate is not None:
+            wanted = wanted._replace(query=replace(query, predicate=by_call(query.predicate)))
 
         def begin() -> tuple[Stream[T], BatchWork[T]]:
             scan = self._planner.plan(wanted, batch_bytes)
