@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -14,6 +15,9 @@ import pytest
 
 from support.command import MAIN, argv, output, process, vczero
 from support.vcz_builder import build_vcz, example_columns
+from vczero.cli.options import READING, SELECTION
+from vczero.cli.query import query
+from vczero.cli.running import opened
 from vczero.vcz.reader import VczReader
 
 
@@ -61,6 +65,20 @@ def test_what_is_slow_is_not_imported(arguments: list[str], slow: set[str], exam
     loaded = set(done.stderr.partition("loaded:")[2].split())
     assert "vczero.cli.commands" in loaded
     assert loaded & slow == set()
+
+
+def test_garbage_is_collected_once_a_store_is_open(example_store: Path) -> None:
+    """Start-up is spared it, a long command is not; nor is who calls `main` and goes on."""
+    assert vczero("--version").returncode == 0
+    assert gc.isenabled()
+    with query.make_context("query", [str(example_store)]) as context:
+        reading = {name: value for name, value in context.params.items() if name in (*SELECTION, *READING)}
+        gc.disable()
+        try:
+            with opened(str(example_store), reading):
+                assert gc.isenabled()
+        finally:
+            gc.enable()
 
 
 def test_a_query_reads_the_columns_that_it_names(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ imports in the command's body. So `--version` and `--help` are there at once.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -83,7 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     An error is one line on standard error; a closed pipe is quiet.
     """
-    sys.exit(_exit_code(arguments))
+    # Imports make a hundred thousand objects and no garbage. To look through them for some, as they come and
+    # once more at exit, takes a fifth of a short command's time. `running.opened` ends the first of the two.
+    gc.disable()
+    atexit.register(gc.freeze)
+    try:
+        sys.exit(_exit_code(arguments))
+    finally:
+        gc.enable()
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,6 +39,9 @@ def opened(
         if selection:
             select(reader, **selection)
             set_filter(reader, filters, semantics)
+        if not gc.isenabled():  # from here on there may be garbage, but not in what there is so far
+            gc.freeze()
+            gc.enable()
         yield reader
 
 
