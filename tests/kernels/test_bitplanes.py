@@ -71,6 +71,52 @@ def test_unshuffle_gives_the_bytes_that_were_asked_for_and_touches_no_others(run
 
 
 @settings(max_examples=60, deadline=None)
+@given(runs, st.sampled_from([1, 3, 200]), st.data())
+def test_spans_come_out_of_some_blocks_at_a_time(run, row_bytes, data):
+    """Any spans of a chunk, its blocks handed over in groups that leave out those without wanted bytes."""
+    kind, size, block_bytes, seed = run
+    whole = values(kind, size, seed)
+    planes = as_planes(whole, block_bytes)
+    bounds = sorted(data.draw(st.lists(st.integers(0, size), max_size=12)))
+    spans = np.array(list(zip(bounds[::2], bounds[1::2], strict=False)), np.int64).reshape(-1, 2)
+    wanted = np.concatenate([whole[:0], *(whole[start:stop] for start, stop in spans.tolist())])
+    held = {at // block_bytes for start, stop in spans.tolist() for at in range(start, stop)}
+    group = data.draw(st.integers(1, 4))
+    rows = len(wanted) // row_bytes + 1
+    expected = np.full((rows, row_bytes), 77, np.uint8)
+    expected.reshape(-1)[: len(wanted)] = wanted
+    for function in (bp.unshuffle_blocks, bp.unshuffle_blocks_numpy):
+        out = np.full((rows, row_bytes + 5), 77, np.uint8)
+        for first in range(0, len(held), group):
+            numbers = np.array(sorted(held)[first : first + group], np.int64)
+            parts = [planes[number * block_bytes : (number + 1) * block_bytes] for number in numbers]
+            function(np.concatenate(parts), block_bytes, numbers, spans, out[:, :row_bytes])
+        np.testing.assert_array_equal(out[:, :row_bytes], expected)
+        assert (out[:, row_bytes:] == 77).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "block_bytes", "blocks", "spans", "shape"),
+    [
+        (16, 0, [0], [[0, 8]], (1, 8)),
+        (16, 8, [0], [[0, 8]], (1, 8)),
+        (8, 8, [0, 1], [[0, 8]], (1, 8)),
+        (16, 8, [1, 0], [[0, 8]], (1, 8)),
+        (16, 8, [-1, 0], [[0, 8]], (1, 8)),
+        (16, 8, [0, 1], [[8, 16], [0, 8]], (1, 16)),
+        (16, 8, [0, 1], [[8, 0]], (1, 16)),
+        (16, 8, [0, 1], [[0, 8, 16]], (1, 16)),
+        (16, 8, [0, 1], [[0, 16]], (1, 15)),
+    ],
+)
+def test_blocks_that_do_not_fit_are_refused(size, block_bytes, blocks, spans, shape):
+    """Nothing is read or written outside what was handed over."""
+    blocks, spans = np.array(blocks, np.int64), np.array(spans, np.int64)
+    with pytest.raises(ValueError, match=r"no such|not those|must ascend|too small"):
+        bp.unshuffle_blocks(np.zeros(size, np.uint8), block_bytes, blocks, spans, np.zeros(shape, np.uint8))
+
+
+@settings(max_examples=60, deadline=None)
 @given(runs, st.sampled_from([1, 2, 7, 64, 200, 513, 20_000, 50_000]), st.data())
 def test_planes_are_counted_like_the_bytes_they_stand_for(run, row_bytes, data):
     """Rows that begin and end anywhere within blocks; runs that begin before, or end behind, the rows."""

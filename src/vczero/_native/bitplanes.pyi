@@ -9,6 +9,13 @@ def unshuffle(
     out: npt.NDArray[np.uint8],
     at: int,
 ) -> None: ...
+def unshuffle_blocks(
+    planes: npt.NDArray[np.uint8],
+    block_bytes: int,
+    blocks: npt.NDArray[np.int64],
+    spans: npt.NDArray[np.int64],
+    out: npt.NDArray[np.uint8],
+) -> None: ...
 def copy_rows(source: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8], at: int) -> None: ...
 def count_planes(
     planes: npt.NDArray[np.uint8],

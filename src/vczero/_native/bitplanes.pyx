@@ -205,6 +205,50 @@ def unshuffle(
             start += block_bytes
 
 
+def unshuffle_blocks(
+    const uint8_t[::1] planes,
+    Py_ssize_t block_bytes,
+    const int64_t[::1] blocks,
+    const int64_t[:, ::1] spans,
+    uint8_t[:, :] out,
+):
+    cdef Py_ssize_t total = planes.shape[0], wanted = 0, at = 0, number = 0, k, start, size, first, last
+    cdef Py_ssize_t end = 0
+    cdef Rows rows
+    if block_bytes < 1 or spans.shape[1] != 2:
+        raise ValueError("no such blocks or spans")
+    if total > block_bytes * blocks.shape[0] or total <= block_bytes * (blocks.shape[0] - 1):
+        raise ValueError("the planes are not those of so many blocks")
+    for k in range(blocks.shape[0]):
+        if blocks[k] < 0 or (k and blocks[k] <= blocks[k - 1]):
+            raise ValueError("blocks must ascend")
+    for k in range(spans.shape[0]):
+        if spans[k, 0] < end or spans[k, 1] < spans[k, 0]:
+            raise ValueError("spans must ascend")
+        end = spans[k, 1]
+        wanted += end - spans[k, 0]
+    check_rows(out, 0, wanted)
+    if not wanted:
+        return
+    with nogil:
+        rows = rows_of(out)
+        for k in range(blocks.shape[0]):
+            start = blocks[k] * block_bytes
+            size = min(block_bytes, total - k * block_bytes)
+            while number < spans.shape[0] and spans[number, 0] < start + size:
+                first = max(spans[number, 0], start)
+                last = min(spans[number, 1], start + size)
+                if first < last:
+                    join_block(
+                        &planes[k * block_bytes], size, first - start, last - start, rows,
+                        at + first - spans[number, 0],
+                    )
+                if spans[number, 1] > start + size:
+                    break
+                at += spans[number, 1] - spans[number, 0]
+                number += 1
+
+
 def copy_rows(const uint8_t[::1] source, uint8_t[:, :] out, Py_ssize_t at):
     check_rows(out, at, source.shape[0])
     if source.shape[0]:

@@ -120,12 +120,13 @@ def decompress_spans(
             return
         data = SparseBlosc(read_index(header, data), (0,), (data,))
     header = _same_size(data, nbytes)
-    planes = header.has_planes
-    for run, first, last, placed in _parts(data, spans, ordered=not planes):
-        if planes:
-            bitplanes.unshuffle(run, header.block_bytes, first, last, out, placed)
-        else:
-            bitplanes.copy_rows(run[first:last], out, placed)
+    if header.has_planes:
+        places = np.array(spans, np.int64).reshape(-1, 2)
+        for numbers, planes in _groups(data, needed_blocks(data.index, spans), ordered=False):
+            bitplanes.unshuffle_blocks(planes, header.block_bytes, numbers, places, out)
+        return
+    for run, first, last, placed in _parts(data, spans, ordered=True):
+        bitplanes.copy_rows(run[first:last], out, placed)
 
 
 def count_rows(
@@ -286,31 +287,41 @@ def _parts(
             yield run, first - at, last - at, first + shift
 
 
-def _runs(chunk: SparseBlosc, blocks: npt.NDArray[np.intp], *, ordered: bool) -> Iterator[tuple[int, Bytes]]:
-    # Runs of neighbours among these blocks: the place of the first byte, and the bytes, decompressed into
-    # memory that is used again; what is shuffled is put in order, or left as it is. Blocks are decompressed
-    # several at a time, whether they are neighbours or not.
+def _runs(chunk: SparseBlosc, blocks: Int64s, *, ordered: bool) -> Iterator[tuple[int, Bytes]]:
+    # Runs of neighbours among these blocks: the place of the first byte, and the bytes, as `_groups` gives
+    # them, or as they were stored.
     header = chunk.index.header
     size = header.block_bytes
-    numbers = blocks.tolist()
-    at_most = max(RUN_BYTES // size, 1)
-    scratch = None if header.is_plain else _scratch(size * min(at_most, len(numbers)))
-    for begin in range(0, len(numbers), at_most):
-        group = numbers[begin : begin + at_most]
-        if scratch is not None:
-            nbytes = size * (len(group) - 1) + min(size, header.nbytes - size * group[-1])
-            _library(_rebuild(chunk, group, nbytes, ordered=ordered), scratch[:nbytes])
+    stored = ((blocks, None),) if header.is_plain else _groups(chunk, blocks, ordered=ordered)
+    for numbers, scratch in stored:
+        group = numbers.tolist()
         first = 0
         for last in range(1, len(group) + 1):
             if last < len(group) and group[last] == group[last - 1] + 1:
                 continue
             start, stop = size * group[first], min(size * (group[last - 1] + 1), header.nbytes)
             if scratch is None:
-                stored = chunk.stored(HEADER_BYTES + start, HEADER_BYTES + stop)
-                yield start, np.frombuffer(stored, np.uint8)
+                piece = chunk.stored(HEADER_BYTES + start, HEADER_BYTES + stop)
+                yield start, np.frombuffer(piece, np.uint8)
             else:
                 yield start, scratch[size * first : size * first + stop - start]
             first = last
+
+
+def _groups(chunk: SparseBlosc, blocks: Int64s, *, ordered: bool) -> Iterator[tuple[Int64s, Bytes]]:
+    # Some of these blocks at a time, whether they are neighbours or not: their numbers, and their bytes one
+    # after the other, decompressed into memory that is used again; what is shuffled is put in order, or left
+    # as it is.
+    header = chunk.index.header
+    size = header.block_bytes
+    at_most = max(RUN_BYTES // size, 1)
+    scratch = _scratch(size * min(at_most, len(blocks)))
+    for begin in range(0, len(blocks), at_most):
+        group = blocks[begin : begin + at_most]
+        numbers = group.tolist()
+        nbytes = size * (len(numbers) - 1) + min(size, header.nbytes - size * numbers[-1])
+        _library(_rebuild(chunk, numbers, nbytes, ordered=ordered), scratch[:nbytes])
+        yield group, scratch[:nbytes]
 
 
 def _rebuild(chunk: SparseBlosc, blocks: Sequence[int], nbytes: int, *, ordered: bool) -> bytes:

@@ -24,11 +24,14 @@ __all__ = [
     "count_values",
     "count_values_numpy",
     "unshuffle",
+    "unshuffle_blocks",
+    "unshuffle_blocks_numpy",
     "unshuffle_numpy",
 ]
 
 Bytes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
 
 
 def unshuffle(planes: Bytes, block_bytes: int, first: int, last: int, out: Bytes, at: int) -> None:
@@ -57,6 +60,38 @@ def unshuffle_numpy(planes: Bytes, block_bytes: int, first: int, last: int, out:
             block = np.packbits(bits, axis=0, bitorder="little")[0]
         whole.append(block)
     copy_rows_numpy(np.concatenate(whole)[first:last], out, at)
+
+
+def unshuffle_blocks(planes: Bytes, block_bytes: int, blocks: Int64s, spans: Int64s, out: Bytes) -> None:
+    """Write what some blocks of a chunk hold of `spans` to `out`, in which the spans lie one after the other.
+
+    Blocks need not be neighbours: calls with all that hold bytes of the spans, in any order, fill `out`.
+
+    Args:
+        planes: uint8 (bytes,), contiguous: those blocks, one after the other.
+        block_bytes: length of each block but the chunk's last, which may be shorter.
+        blocks: int64 (blocks,), ascending: their numbers in the chunk.
+        spans: int64 (spans, 2), contiguous: bytes [start, stop) of the chunk, ascending and disjoint.
+        out: as for `unshuffle`. No other bytes of it are written.
+
+    Raises:
+        ValueError: the sizes do not fit, or blocks or spans do not ascend.
+    """
+    _native.unshuffle_blocks(planes, block_bytes, blocks, spans, out)
+
+
+def unshuffle_blocks_numpy(
+    planes: Bytes, block_bytes: int, blocks: Int64s, spans: Int64s, out: Bytes
+) -> None:
+    """`unshuffle_blocks` in NumPy."""
+    values = np.empty((1, len(planes)), np.uint8)
+    unshuffle_numpy(planes, block_bytes, 0, len(planes), values, 0)
+    numbers = (blocks[:, None] * block_bytes + np.arange(block_bytes)).reshape(-1)[: len(planes)]
+    at = 0
+    for start, stop in spans.tolist():
+        held = (numbers >= start) & (numbers < stop)
+        out[np.unravel_index(at + numbers[held] - start, out.shape)] = values[0, held]
+        at += stop - start
 
 
 def copy_rows(source: Bytes, out: Bytes, at: int) -> None:
