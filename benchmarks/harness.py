@@ -108,7 +108,8 @@ class Call:
 class Isolated:
     """`module:function` of this folder, called with JSON arguments in a fresh interpreter.
 
-    It is timed inside that interpreter, imports excluded. The function returns a JSON value, which is the
+    It is timed inside that interpreter, without the import of the module and of what it names in `IMPORTS`
+    for the function. The function returns a JSON value, which is the
     answer. If that is a mapping with a member `figures`, that member is taken out of the answer and becomes
     further columns.
     """
@@ -326,7 +327,17 @@ def _table(result: Result) -> list[str]:
 
 
 PROGRAMS = ("bcftools", "plink2", "plink1.9", "vcztools")
-PACKAGES = ("vczero", "numpy", "numcodecs", "zarr", "zarrista", "tensorstore", "vcztools", "bio2zarr")
+PACKAGES = (
+    "vczero",
+    "numpy",
+    "numcodecs",
+    "zarr",
+    "zarrista",
+    "tensorstore",
+    "vcztools",
+    "polars_bio",
+    "bio2zarr",
+)
 
 
 def program(name: str) -> str | None:
@@ -447,7 +458,10 @@ def _peak_bytes() -> int:
 def _isolated(target: str, args: list[Any]) -> None:
     module, _, name = target.partition(":")
     sys.argv = [module]
-    function = getattr(importlib.import_module(module), name)
+    found = importlib.import_module(module)
+    function = getattr(found, name)
+    for package in getattr(found, "IMPORTS", {}).get(name, ()):
+        importlib.import_module(package)
     cpu, wall = time.process_time(), time.perf_counter()
     answer = function(*args)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

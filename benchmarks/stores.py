@@ -313,6 +313,15 @@ def _tile(path: Path) -> None:
                 (target.parent / name).hardlink_to(file)
 
 
+def _say_older(path: Path) -> None:
+    """The cohort's store, but for the version that it says it is of: 0.4, which has no other arrays."""
+    shutil.copytree(store("cohort.vcz"), path, copy_function=os.link)
+    attributes = path / ".zattrs"
+    document = json.loads(attributes.read_text())
+    attributes.unlink()
+    attributes.write_text(json.dumps({**document, "vcf_zarr_version": "0.4"}))
+
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "cohort.bcf": lambda path: _write_bcf(path, COHORT_HEADER, COHORT_SAMPLES, _cohort_lines()),
     "cohort.vcz": _convert("cohort.bcf"),
@@ -320,6 +329,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "cohort.sharded.vcz": _copy_v3(sharded=True),
     "cohort.vcz.zip": _zip,
     "cohort10.vcz": _tile,
+    "cohort.v04.vcz": _say_older,
     "cohort.icechunk": _icechunk,
     "rich.bcf": lambda path: _write_bcf(path, RICH_HEADER, RICH_SAMPLES, _rich_lines()),
     "rich.vcz": _convert("rich.bcf"),

@@ -22,6 +22,14 @@ REGION = ("20", 2_000_000, 2_010_000)
 Pieces = Iterable[Sequence["np.ndarray[Any, Any]"]]
 
 
+# What each way imports before it is timed, where it runs in an interpreter of its own.
+IMPORTS = {
+    "vczero": ("vczero.vcz.reader", "vczero.vcz.opening"),
+    "vcztools": ("vcztools.retrieval", "vcztools.utils", "zarr"),
+    "zarr_blocks": ("zarr",),
+}
+
+
 def checksum(pieces: Pieces, *, full: bool = False) -> int:
     """CRC-32 over runs of rows; each piece has a run's arrays, one per chunk of samples, in order."""
     total = 0
