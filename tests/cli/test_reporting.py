@@ -107,6 +107,7 @@ def test_progress_of_a_command(example_store: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(progress, "Progress", Drawn)
     count = output("query", "-f", "%POS", "-r", "MT", example_store).count("\n")
     assert lines == []
+    pytest.importorskip("pgenlib")
     for argv in (
         ["query", "-f", "%POS"],
         ["view"],
