@@ -8,6 +8,7 @@ plink2, which writes variants without a phased heterozygote as unphased, the num
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import stores
-from harness import Command, Report, compare, program
+from harness import Command, Cost, Report, compare, program
 
 THREADS = 2
 
@@ -29,6 +30,12 @@ class Writer(Command):
 
     stem: str = ""
     exact: bool = True
+
+    def _launch(self, argv: Sequence[str], output: str = os.devnull) -> Cost:
+        # A file that is written over would be given up within the time.
+        for file in Path(self.stem).parent.glob(f"{Path(self.stem).name}.*"):
+            file.unlink()
+        return Command._launch(self, argv, output)
 
     def answer(self) -> Any:
         """The number of variants, and SHA-256 of their probability blocks if they are to be the same."""

@@ -9,6 +9,7 @@ from memory.
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import stores
-from harness import Call, Command, Report, Way, compare, program
+from harness import Call, Command, Cost, Report, Way, compare, program
 from streaming import CodecLimit
 
 THREADS = 2
@@ -31,6 +32,12 @@ class Writer(Command):
 
     stem: str = ""
     ends: Sequence[str] = ENDS
+
+    def _launch(self, argv: Sequence[str], output: str = os.devnull) -> Cost:
+        # A file that is written over would be given up within the time.
+        for file in Path(self.stem).parent.glob(f"{Path(self.stem).name}.*"):
+            file.unlink()
+        return Command._launch(self, argv, output)
 
     def answer(self) -> Any:
         """SHA-256 of each of its files."""
