@@ -236,7 +236,7 @@ class BgenVariants:
                 payload,
                 sizes,
             )
-            buffers.append(memoryview(data))  # type: ignore[arg-type]  # an array of bytes
+            buffers.append(data.data)
             ends.append(np.diff(offsets))
         return Written(buffers, np.concatenate(ends), found.rows())
 

@@ -104,7 +104,7 @@ class Layout:
         for row, (size, (start, stop)) in enumerate(
             zip(self.sizes(found.counts).tolist(), pairwise(offsets.tolist()), strict=True)
         ):
-            block = memoryview(data)[start:stop]  # type: ignore[arg-type]  # an array of bytes
+            block = data.data[start:stop]
             room = size - _stored_size(len(block))
             if room and not self.padding:
                 sample = int(np.argmax((data[start + 8 : start + 8 + len(self.names)] & 63) < self.ploidy))
