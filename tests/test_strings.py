@@ -37,6 +37,9 @@ def test_from_every_kind_of_array_and_back(values: np.ndarray) -> None:
     assert text.to_numpy().tolist() == WORDS.tolist()
     assert text.to_objects().tolist() == WORDS.tolist()
     assert text.to_bytes().tolist() == [[word.encode() for word in row] for row in WORDS]
+    assert text.lengths.tolist() == [[len(word.encode()) for word in row] for row in WORDS]
+    assert Strings.of(text) is text
+    assert Strings.of(values).to_objects().tolist() == WORDS.tolist()
 
 
 def test_from_sequences_and_missing_values() -> None:

@@ -57,6 +57,11 @@ class Strings:
         return cls(*_join(_encode(value) for value in flat.tolist()), values.shape)
 
     @classmethod
+    def of(cls, column: npt.NDArray[Any] | Strings) -> Strings:
+        """A column of text, however it is stored: itself, or `from_values`."""
+        return column if isinstance(column, Strings) else cls.from_values(column)
+
+    @classmethod
     def full(cls, shape: tuple[int, ...], value: str | bytes) -> Strings:
         """`value` in every place of `shape`."""
         size, encoded = math.prod(shape), _encode(value)
@@ -82,6 +87,11 @@ class Strings:
     def size(self) -> int:
         """The number of values."""
         return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """int64 (shape): bytes of each value."""
+        return np.diff(self.offsets).reshape(self.shape)
 
     @property
     def nbytes(self) -> int:

@@ -30,7 +30,7 @@ from vczero.kernels import bcf
 from vczero.kernels.pieces import Genotypes, Names
 from vczero.kernels.text import Blocks
 from vczero.strings import Strings
-from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
+from vczero.vcz.schema import Batch, FieldInfo, Metadata
 
 __all__ = ["BcfEncoder", "numbered_header"]
 
@@ -114,7 +114,7 @@ class BcfEncoder:
             position=_position(batch),
             length=_reference_length(batch, has_end=any(info.vcf_id == "END" for info in self._text.info)),
             quality=_quality(batch),
-            identifier=None if identifier is None else _as_strings(cell_column(identifier, 1)),
+            identifier=None if identifier is None else Strings.of(cell_column(identifier, 1)),
             alleles=alleles,
             filters=filters.column if isinstance(filters, Names) else None,
             filter_keys=self._filter_keys if isinstance(filters, Names) else np.empty(0, np.int32),
@@ -151,10 +151,6 @@ def numbered_header(text: str) -> tuple[str, dict[str, int]]:
         number = dictionary.setdefault(match[2], len(dictionary))
         lines.append(f"##{match[1]}=<ID={match[2]}{match[3]},IDX={number}>")
     return "\n".join(lines), strings
-
-
-def _as_strings(column: Column) -> Strings:
-    return column if isinstance(column, Strings) else Strings.from_values(column)
 
 
 def _position(batch: Batch) -> npt.NDArray[np.int32]:

@@ -144,14 +144,12 @@ def padded(
 
 
 def _text(column: Column | None, default: Strings) -> Strings:
-    if column is None:
-        return default
-    return column if isinstance(column, Strings) else Strings.from_values(column)
+    return default if column is None else Strings.of(column)
 
 
 def _counts(alleles: Strings) -> npt.NDArray[np.int32]:
     """How many alleles each variant has: up to the last that is not empty, and two at least."""
-    has = np.diff(alleles.offsets).reshape(alleles.shape) > 0
+    has = alleles.lengths > 0
     last = np.where(has.any(axis=1), alleles.shape[1] - np.argmax(has[:, ::-1], axis=1), 0)
     return np.maximum(last, 2).astype(np.int32)
 
@@ -163,6 +161,6 @@ def _check(found: Identities) -> None:
     for row in np.flatnonzero(found.counts > _MOST_ALLELES)[:1]:
         raise found.refused(row, f"it has {found.counts[row]} alleles, and BGEN holds {_MOST_ALLELES}")
     for what, text in (("ID", found.rsids), ("ID", found.varids), ("contig", found.contigs)):
-        lengths = np.diff(text.offsets)
+        lengths = text.lengths
         for row in np.flatnonzero(lengths > _LONGEST_NAME)[:1]:
             raise found.refused(row, f"its {what} has {lengths[row]} bytes, and BGEN holds {_LONGEST_NAME}")

@@ -176,13 +176,10 @@ def end_position(batch: Batch) -> npt.NDArray[np.int64]:
 
 def allele_strings(batch: Batch) -> Strings:
     """Text, (variants, alleles): REF first, "" beyond a variant's alleles."""
-    alleles = cell_column(batch.columns["variant_allele"], 1)
-    if isinstance(alleles, np.ndarray):
-        alleles = Strings.from_values(alleles)
+    alleles = Strings.of(cell_column(batch.columns["variant_allele"], 1))
     return alleles if len(alleles.shape) == 2 else alleles.reshape((*alleles.shape, 1))
 
 
 def allele_lengths(batch: Batch) -> npt.NDArray[np.int64]:
     """int64, (variants, alleles): bytes of each allele, 0 beyond a variant's alleles."""
-    alleles = allele_strings(batch)
-    return np.diff(alleles.offsets).reshape(alleles.shape)
+    return allele_strings(batch).lengths

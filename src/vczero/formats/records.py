@@ -45,8 +45,7 @@ class Places:
 
 def texts(batch: Batch, name: str) -> Strings:
     """A column of text, however it is stored."""
-    column = batch.columns[name]
-    return column if isinstance(column, Strings) else Strings.from_values(column)
+    return Strings.of(batch.columns[name])
 
 
 def check_positions(batch: Batch, places: Places) -> None:
@@ -80,7 +79,7 @@ def check_names(batch: Batch, places: Places) -> None:
         found = np.flatnonzero(values.data[first : values.offsets[-1]] <= ord(" "))
         longest = LONGEST_NAME if what == "ID" else 2**31
         wrong = np.searchsorted(values.offsets, found + first, "right") - 1
-        long = np.flatnonzero(np.diff(values.offsets) > longest)
+        long = np.flatnonzero(values.lengths.reshape(-1) > longest)
         if len(wrong) or len(long):
             value = int(np.concatenate((wrong, long)).min())
             row = value // max(1, values.size // max(1, len(values)))

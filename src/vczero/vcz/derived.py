@@ -35,6 +35,7 @@ __all__ = [
     "allele_counts",
     "computable",
     "compute",
+    "present_alleles",
 ]
 
 # Values that the kernel counts, next to missing and fill.
@@ -147,12 +148,13 @@ def compute(fields: Sequence[Derived], columns: Columns, numbers: npt.NDArray[np
     return known
 
 
-def _alleles(columns: Columns) -> npt.NDArray[np.bool_]:
+def present_alleles(alleles: Column) -> npt.NDArray[np.bool_]:
     """bool, (variants, alleles): which alleles a variant has."""
-    alleles = columns[ALLELE]
     if isinstance(alleles, Strings):
-        return np.diff(alleles.offsets).reshape(alleles.shape) > 0
-    return np.asarray(alleles != np.zeros((), alleles.dtype))
+        present = alleles.lengths > 0
+    else:
+        present = np.asarray(alleles != np.zeros((), alleles.dtype), np.bool_)
+    return present if present.ndim > 1 else present[:, None]
 
 
 def _counts(columns: Columns) -> Int32s:
@@ -160,11 +162,11 @@ def _counts(columns: Columns) -> Int32s:
     counts = columns[COUNTS]
     assert isinstance(counts, np.ndarray)
     summed = counts[:, 0, :-2] if counts.shape[1] == 1 else counts[:, :, :-2].sum(axis=1, dtype=np.int32)
-    return np.where(_alleles(columns), summed, np.int32(0))
+    return np.where(present_alleles(columns[ALLELE]), summed, np.int32(0))
 
 
 def _ac(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    return np.where(_alleles(columns)[:, 1:], _counts(columns)[:, 1:], np.int32(INT_FILL))
+    return np.where(present_alleles(columns[ALLELE])[:, 1:], _counts(columns)[:, 1:], np.int32(INT_FILL))
 
 
 def _called(columns: Columns) -> Int32s:
@@ -179,7 +181,7 @@ def _an(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
 
 def _af(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     frequency = _ratio(_counts(columns)[:, 1:], _called(columns)[:, None])
-    frequency[~_alleles(columns)[:, 1:]] = FLOAT_FILL
+    frequency[~present_alleles(columns[ALLELE])[:, 1:]] = FLOAT_FILL
     return frequency
 
 
@@ -239,7 +241,7 @@ def _f_missing(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[
 
 
 def _n_alt(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    return _per_variant(_alleles(columns)[:, 1:])
+    return _per_variant(present_alleles(columns[ALLELE])[:, 1:])
 
 
 def _per_variant(mask: npt.NDArray[np.bool_]) -> Int32s:

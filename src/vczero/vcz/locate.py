@@ -45,7 +45,7 @@ class RegionTest:
             if overlap != "pos":
                 last = position + _lengths(batch, position) - 1
             if overlap == "variant":
-                first = position + _shared_prefix(_alleles(batch))
+                first = position + _shared_prefix(Strings.of(batch.columns["variant_allele"]))
             passed &= intervals.select(contig, first, last)
         return passed
 
@@ -64,17 +64,11 @@ def _lengths(batch: Batch, position: Int64s) -> Int64s:
         return np.maximum(batch["variant_length"].astype(np.int64), 1)
     lengths = np.ones(len(position), np.int64)
     if "variant_allele" in batch.columns:
-        alleles = _alleles(batch)
-        lengths = np.maximum(np.diff(alleles.offsets).reshape(alleles.shape)[:, 0], 1)
+        lengths = np.maximum(Strings.of(batch.columns["variant_allele"]).lengths[:, 0], 1)
     if "variant_END" in batch.columns and batch["variant_END"].ndim == 1:
         end = batch["variant_END"].astype(np.int64)
         lengths = np.where(end >= position, end - position + 1, lengths)
     return lengths
-
-
-def _alleles(batch: Batch) -> Strings:
-    column = batch.columns["variant_allele"]
-    return column if isinstance(column, Strings) else Strings.from_values(column)
 
 
 def _shared_prefix(alleles: Strings) -> Int64s:
@@ -86,7 +80,7 @@ def _shared_prefix(alleles: Strings) -> Int64s:
     """
     rows, width = alleles.shape
     starts = alleles.offsets[:-1].reshape(rows, width)
-    lengths = np.diff(alleles.offsets).reshape(rows, width)
+    lengths = alleles.lengths
     prefix = lengths[:, 0].copy()
     for alt in range(1, width):
         active = np.flatnonzero(lengths[:, alt] > 0)

@@ -16,9 +16,9 @@ from vczero.errors import OptionError
 from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.strings import Strings
 from vczero.vcz.assembly import take_places
-from vczero.vcz.derived import allele_counts
+from vczero.vcz.derived import allele_counts, present_alleles
 from vczero.vcz.scan import by_call
-from vczero.vcz.schema import Batch, Column, Metadata, Passed, Predicate
+from vczero.vcz.schema import Batch, Metadata, Passed, Predicate
 
 __all__ = [
     "AllOf",
@@ -116,8 +116,8 @@ class Known:
         """bool, (variants,)."""
         if not self.stored:
             return np.full(batch.num_variants, not self.known)
-        names = _strings(batch.columns["variant_id"])
-        lengths = np.diff(names.offsets)
+        names = Strings.of(batch.columns["variant_id"])
+        lengths = names.lengths
         places = np.minimum(names.offsets[:-1], max(0, len(names.data) - 1))
         first = names.data[places] if len(names.data) else np.zeros(len(lengths), np.uint8)
         absent = (lengths == 0) | ((lengths == 1) & (first == ord(".")))
@@ -171,7 +171,7 @@ class Types:
 
     def evaluate(self, batch: Batch) -> Mask:
         """bool, (variants,)."""
-        alleles = _strings(batch.columns["variant_allele"])
+        alleles = Strings.of(batch.columns["variant_allele"])
         bits = variant_types(alleles.data, alleles.offsets, alleles.size // max(1, len(alleles)))
         bits = np.where(bits == 0, _REF_BIT, bits)
         wanted = sum(_REF_BIT if name == "ref" else TYPE_BITS[_TYPE_NAMES[name]] for name in set(self.names))
@@ -339,15 +339,9 @@ def _of_samples(batch: Batch, places: Int64s, names: Iterable[str]) -> Batch:
     return Batch(columns | calls, batch.variant_index)
 
 
-def _strings(column: Column) -> Strings:
-    return column if isinstance(column, Strings) else Strings.from_values(column)
-
-
 def _num_alleles(batch: Batch) -> npt.NDArray[np.int64]:
     """int64, (variants,): alleles of each variant, REF counted."""
-    alleles = _strings(batch.columns["variant_allele"])
-    lengths = np.diff(alleles.offsets).reshape(len(alleles), -1)
-    return np.asarray((lengths > 0).sum(axis=1), np.int64)
+    return np.asarray(present_alleles(batch.columns["variant_allele"]).sum(axis=1), np.int64)
 
 
 def _counts(batch: Batch, *, stored: bool) -> npt.NDArray[np.int64]:

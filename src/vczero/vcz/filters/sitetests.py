@@ -66,8 +66,7 @@ class TypeTest:
     per_sample: ClassVar[bool] = False
 
     def evaluate(self, rows: Rows) -> Verdict:
-        column = rows.columns["variant_allele"][rows.start : rows.stop]
-        text = column if isinstance(column, Strings) else Strings.from_values(column)
+        text = Strings.of(rows.columns["variant_allele"][rows.start : rows.stop])
         types = variant_types(text.data, text.offsets, text.shape[1])
         some = self.symbol in ("~", "!~") and self.bit > 0
         passed = (types & self.bit) > 0 if some else types == self.bit

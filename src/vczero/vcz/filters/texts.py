@@ -108,8 +108,7 @@ class TextSource(Protocol):
 
 def texts_of(rows: Rows, name: str) -> tuple[npt.NDArray[np.uint8], kernels.Places, kernels.Places]:
     """Data, starts and ends of a column of text; starts and ends in the column's shape."""
-    column = rows.columns[name][rows.start : rows.stop]
-    text = column if isinstance(column, Strings) else Strings.from_values(column)
+    text = Strings.of(rows.columns[name][rows.start : rows.stop])
     offsets = text.offsets
     return text.data, offsets[:-1].reshape(text.shape), offsets[1:].reshape(text.shape)
 

@@ -52,7 +52,7 @@ def lengths(column: Column) -> Int64s:
     has missing for what follows (bio2zarr 0.2.1).
     """
     if isinstance(column, Strings):
-        sizes = np.diff(column.offsets).reshape(column.shape)
+        sizes = column.lengths
         fill = sizes == 0
         starts = np.minimum(column.offsets[:-1], max(0, len(column.data) - 1)).reshape(column.shape)
         dots = column.data[starts] == ord(".") if len(column.data) else fill

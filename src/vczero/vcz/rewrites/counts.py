@@ -7,16 +7,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vczero.strings import Strings
-from vczero.vcz.derived import ALLELE, COUNTS
+from vczero.vcz.derived import ALLELE, COUNTS, present_alleles
 from vczero.vcz.rewrites.metadata import Altered, info_field
 from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
 from vczero.vcz.values import INT_FILL
 
-__all__ = ["AC", "AN", "UpdateCounts", "present_alleles", "summed_counts"]
+__all__ = ["AC", "AN", "UpdateCounts", "summed_counts"]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 AC, AN = "variant_AC", "variant_AN"
 
@@ -63,12 +61,6 @@ def _ac_field(metadata: Metadata) -> FieldInfo:
 
 def _an_field(metadata: Metadata) -> FieldInfo:
     return info_field(metadata, "AN", "1", "Integer", "Total number of alleles in called genotypes")
-
-
-def present_alleles(alleles: Column) -> Mask:
-    """bool, (variants, alleles): which alleles a variant has."""
-    texts = alleles if isinstance(alleles, Strings) else Strings.from_values(alleles)
-    return np.diff(texts.offsets).reshape(len(texts), -1) > 0
 
 
 def summed_counts(columns: dict[str, Column]) -> Int64s:

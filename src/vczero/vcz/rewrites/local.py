@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from vczero.errors import ChunkError
 from vczero.strings import Strings
-from vczero.vcz.derived import ALLELE
+from vczero.vcz.derived import ALLELE, present_alleles
 from vczero.vcz.rewrites.cells import TAKE_FILL, TAKE_MISSING, Places, lengths, take
 from vczero.vcz.rewrites.metadata import Altered
 from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata, describe_field
@@ -278,8 +278,7 @@ def _has_values(cells: npt.NDArray[Any]) -> Mask:
 
 
 def _num_alleles(alleles: Column) -> Int64s:
-    texts = alleles if isinstance(alleles, Strings) else Strings.from_values(alleles)
-    return np.asarray((np.diff(texts.offsets).reshape(len(texts), -1) > 0).sum(axis=1))
+    return np.asarray(present_alleles(alleles).sum(axis=1))
 
 
 def _global(name: str) -> str:

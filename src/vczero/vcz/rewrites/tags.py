@@ -20,8 +20,8 @@ from vczero.errors import OptionError
 from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.kernels.genotypes import hardy_weinberg, tally
 from vczero.strings import Strings
-from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE
-from vczero.vcz.rewrites.counts import present_alleles, summed_counts
+from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE, present_alleles
+from vczero.vcz.rewrites.counts import summed_counts
 from vczero.vcz.rewrites.metadata import Altered, info_field
 from vczero.vcz.schema import Batch, Column, Metadata
 from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL, INT_MISSING
@@ -213,8 +213,7 @@ def _fraction_missing(counted: _Counted) -> Column:
 
 
 def _type(counted: _Counted) -> Column:
-    alleles = counted.columns[ALLELE]
-    texts = alleles if isinstance(alleles, Strings) else Strings.from_values(alleles)
+    texts = Strings.of(counted.columns[ALLELE])
     bits = variant_types(texts.data, texts.offsets, texts.size // max(1, len(texts)))
     names = [
         ",".join(name.upper() for name, bit in TYPE_BITS.items() if combination & bit) or "REF"
@@ -228,9 +227,7 @@ def _end(counted: _Counted) -> Column:
     length = counted.columns.get("variant_length")
     if isinstance(length, np.ndarray):
         return (position + length - 1).astype(np.int32)
-    alleles = counted.columns[ALLELE]
-    texts = alleles if isinstance(alleles, Strings) else Strings.from_values(alleles)
-    lengths = np.diff(texts.offsets).reshape(len(texts), -1)
+    lengths = Strings.of(counted.columns[ALLELE]).lengths
     return (position + np.maximum(lengths[:, 0], 1) - 1).astype(np.int32)
 
 

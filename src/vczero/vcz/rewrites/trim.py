@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from vczero.errors import ChunkError
 from vczero.strings import Strings
-from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE
+from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE, present_alleles
 from vczero.vcz.rewrites.cells import TAKE_FILL, lengths, pair_places, take
 from vczero.vcz.rewrites.local import LOCAL, drop_alleles
 from vczero.vcz.schema import Batch, Column, Metadata
@@ -87,9 +87,7 @@ class TrimAlleles:
 
 def _groups(columns: dict[str, Column]) -> list[_Group]:
     """The variants that lose alleles, by what they keep."""
-    alleles, counts = columns[ALLELE], np.asarray(columns[COUNTS])
-    texts = alleles if isinstance(alleles, Strings) else Strings.from_values(alleles)
-    present = np.diff(texts.offsets).reshape(len(texts), -1) > 0
+    present, counts = present_alleles(columns[ALLELE]), np.asarray(columns[COUNTS])
     seen = np.asarray((counts[:, :, :-2] > 0).any(axis=1))
     seen[:, :1] = True
     unseen = (present & ~seen).any(axis=1)
