@@ -36,6 +36,7 @@ __all__ = [
     "computable",
     "compute",
     "present_alleles",
+    "stored_counts",
 ]
 
 # Values that the kernel counts, next to missing and fill.
@@ -116,6 +117,22 @@ def allele_counts(genotypes: Column, alleles: Column) -> Int32s:
         for number, value in enumerate([*range(num_alleles), INT_FILL, INT_MISSING]):
             counts[:, number] = (flat == value).sum(axis=1)
     return counts[:, None, :]
+
+
+def stored_counts(
+    columns: Columns, present: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Stored AC, (variants, ALT alleles at most), AN, (variants,), and of which records they are believed.
+
+    bcftools 1.16 does so where a record has both, and AC for each of its ALT alleles, of which there must be
+    one (observed). `present` is what `present_alleles` gives.
+    """
+    number = np.asarray(columns["variant_AN"]).reshape(-1)
+    alternate = np.asarray(columns["variant_AC"])
+    alternate = alternate.reshape(len(alternate), -1)[:, : present.shape[1] - 1]
+    expected = np.count_nonzero(present[:, 1:], axis=1)
+    believed = (expected > 0) & (number >= 0) & (np.count_nonzero(alternate >= 0, axis=1) == expected)
+    return alternate, number, believed
 
 
 def genotype_codes(genotypes: Column) -> npt.NDArray[np.uint8]:

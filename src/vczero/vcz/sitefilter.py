@@ -103,8 +103,8 @@ class SiteFilter:
             places = np.searchsorted(reader.real_samples, reader.sample_indexes)
             genotype_tests = [sites.OfSamples(test, places) for test in genotype_tests]
             if self.private is not None:
-                private = sites.Private(places, exclude=not self.private, stored=sites.stored_counts(reader))
-                genotype_tests.append(private)
+                stored = sites.has_stored_counts(reader)
+                genotype_tests.append(sites.Private(places, exclude=not self.private, stored=stored))
         found = [*tests, *([] if expression is None else [expression]), *genotype_tests]
         if len(found) == 1 and not (genotype_tests and sees_selected):
             return found[0]
@@ -130,7 +130,7 @@ class SiteFilter:
         return tests + [self._types(name) for name in names if getattr(self, name) is not None]
 
     def _of_genotypes(self, reader: Selector) -> list[Predicate]:
-        stored = reader.selection.samples is None and sites.stored_counts(reader)
+        stored = reader.selection.samples is None and sites.has_stored_counts(reader)
         limits = [name for name in _LIMITS if getattr(self, name) is not None]
         tests: list[Predicate] = [self._limit(name, stored=stored) for name in limits]
         if self.genotype is not None:

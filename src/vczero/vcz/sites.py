@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from vczero.errors import OptionError
 from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.strings import Strings
 from vczero.vcz.assembly import take_places
-from vczero.vcz.derived import allele_counts, present_alleles
+from vczero.vcz.derived import allele_counts, present_alleles, stored_counts
 from vczero.vcz.scan import by_call
 from vczero.vcz.schema import Batch, Metadata, Passed, Predicate
 
@@ -31,7 +31,7 @@ __all__ = [
     "OfSamples",
     "Private",
     "Types",
-    "stored_counts",
+    "has_stored_counts",
 ]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -201,10 +201,6 @@ class CountLimits:
     share: bool
     stored: bool
 
-    def __post_init__(self) -> None:
-        if self.counted not in get_args(Counted):
-            raise OptionError(f"{self.counted!r} is not one of {', '.join(get_args(Counted))}")
-
     @property
     def columns(self) -> frozenset[str]:
         """Genotypes and alleles, and AC and AN if they may be used."""
@@ -327,7 +323,7 @@ class Private:
         return ~found if self.exclude else found
 
 
-def stored_counts(metadata: Metadata) -> bool:
+def has_stored_counts(metadata: Metadata) -> bool:
     """Whether a store has AC and AN."""
     return metadata.has_field("variant_AC") and metadata.has_field("variant_AN")
 
@@ -345,18 +341,13 @@ def _num_alleles(batch: Batch) -> npt.NDArray[np.int64]:
 
 
 def _counts(batch: Batch, *, stored: bool) -> npt.NDArray[np.int64]:
-    """int64, (variants, alleles): as stored in AC and AN where a record has both, ALT alleles too, and they
-    may be used; else counted."""
+    """int64, (variants, alleles): by AC and AN where they may be used and are believed; else counted."""
     alleles = batch.columns["variant_allele"]
     counts = allele_counts(batch.columns["call_genotype"], alleles)[:, 0, :-2].astype(np.int64)
     if not stored:
         return counts
-    alternate = np.asarray(batch.columns["variant_AC"], np.int64)
-    alternate = alternate.reshape(len(alternate), -1)[:, : counts.shape[1] - 1]
-    number = np.asarray(batch.columns["variant_AN"], np.int64)
-    expected = _num_alleles(batch) - 1
-    usable = (expected > 0) & (number >= 0) & ((alternate >= 0).sum(axis=1) == expected)
-    known = np.maximum(alternate, 0)
-    counts[usable, 1 : known.shape[1] + 1] = known[usable]
-    counts[usable, 0] = (number - known.sum(axis=1))[usable]
+    alternate, number, believed = stored_counts(batch.columns, present_alleles(alleles))
+    known = np.maximum(alternate[believed], 0).astype(np.int64)
+    counts[believed, 1 : known.shape[1] + 1] = known
+    counts[believed, 0] = number[believed] - known.sum(axis=1)
     return counts

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vczero.vcz.derived import ALLELE, COUNTS, present_alleles
+from vczero.vcz.derived import ALLELE, COUNTS, present_alleles, stored_counts
 from vczero.vcz.rewrites.metadata import Altered, info_field
 from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
 from vczero.vcz.values import INT_FILL
@@ -44,12 +44,9 @@ class UpdateCounts:
         alternate = np.where(present, counts, 0)[:, 1:]
         number = np.where(present, counts, 0).sum(axis=1)
         if len(self._stored) == 2:
-            stored, total = np.asarray(columns[AC]), np.asarray(columns[AN]).reshape(-1)
-            stored = stored.reshape(len(stored), -1)[:, : alternate.shape[1]]
-            expected = present[:, 1:].sum(axis=1)
-            usable = (total >= 0) & (expected > 0) & ((stored >= 0).sum(axis=1) == expected)
-            alternate[usable, : stored.shape[1]] = stored[usable]
-            number[usable] = total[usable]
+            stored, total, believed = stored_counts(columns, present)
+            alternate[believed, : stored.shape[1]] = stored[believed]
+            number[believed] = total[believed]
         columns[AC] = np.where(present[:, 1:], alternate, INT_FILL).astype(np.int32)
         columns[AN] = number.astype(np.int32)
         return Batch(columns, batch.variant_index, batch.sample_mask)
