@@ -260,7 +260,7 @@ def counts(report: Report, folder: Path, name: str, at_least: float) -> None:
 
     def ours() -> Array:
         counted = np.zeros((ROWS, 4), np.int32)
-        assert count_rows(stored, buffer.nbytes, flat.shape[1], flat.shape[1], counted)
+        assert count_rows(stored, buffer.nbytes, [(0, buffer.nbytes)], flat.shape[1], flat.shape[1], counted)
         return counted
 
     def numpy() -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import ClassVar
 
 import numcodecs
 import numpy as np
@@ -245,12 +246,43 @@ def test_rows_are_counted_without_making_them(block_bytes, row_bytes):
         (rows - 1, rows, 1),
     ]:
         counts = np.zeros((last - first, 4), np.int32)
-        assert blosc.count_rows(chunk, len(data), row_bytes, used, counts, first)
+        spans = [(first * row_bytes, last * row_bytes)]
+        assert blosc.count_rows(chunk, len(data), spans, row_bytes, used, counts)
         chosen = values[first:last, :used]
         expected = np.stack([(chosen == value).sum(axis=1) for value in (0, 1, 254, 255)], axis=1)
         np.testing.assert_array_equal(counts, expected)
     plain = encode(data, shuffle=0)
-    assert not blosc.count_rows(plain, len(data), row_bytes, row_bytes, np.zeros((rows, 4), np.int32))
+    whole = [(0, len(data))]
+    assert not blosc.count_rows(plain, len(data), whole, row_bytes, row_bytes, np.zeros((rows, 4), np.int32))
+
+
+class CountedReads(SparseBlosc):
+    """A chunk that knows which of its blocks were taken."""
+
+    taken: ClassVar[list[int]] = []
+
+    def stored(self, start, stop):
+        self.taken.append(start)
+        return super().stored(start, stop)
+
+
+@pytest.mark.parametrize("row_bytes", [7, 200, 20_000])
+def test_scattered_rows_are_counted_from_blocks_decompressed_once(row_bytes):
+    """Rows that share blocks, and rows that lie in several, equal the decoded bytes counted."""
+    rows = 300_000 // row_bytes
+    data = genotypes(rows * row_bytes)
+    whole = blosc_index.open_chunk(encode(data, block_bytes=65_536), len(data))
+    chosen = np.r_[0, 2:4, 6, rows - 3 : rows - 1]
+    spans = [(0, 1), (2, 4), (6, 7), (rows - 3, rows - 1)]
+    chunk = CountedReads(whole.index, whole.starts, whole.pieces)
+    chunk.taken.clear()
+    counts = np.zeros((len(chosen), 4), np.int32)
+    places = [(start * row_bytes, stop * row_bytes) for start, stop in spans]
+    assert blosc.count_rows(chunk, len(data), places, row_bytes, row_bytes, counts)
+    values = data.reshape(rows, row_bytes)[chosen]
+    expected = np.stack([(values == value).sum(axis=1) for value in (0, 1, 254, 255)], axis=1)
+    np.testing.assert_array_equal(counts, expected)
+    assert len(chunk.taken) == len(set(chunk.taken))
 
 
 def test_threads_share_nothing():
@@ -305,7 +337,7 @@ def test_hostile_chunks_are_refused(chunk):
         with pytest.raises(ChunkError):
             decoded(chunk, 100_000, start, stop)
     with pytest.raises(ChunkError):
-        blosc.count_rows(chunk, 100_000, 1000, 1000, np.zeros((100, 4), np.int32))
+        blosc.count_rows(chunk, 100_000, [(0, 100_000)], 1000, 1000, np.zeros((100, 4), np.int32))
 
 
 @settings(max_examples=300, deadline=None)

@@ -3,7 +3,7 @@
     decompress_into(data, nbytes, out, start, stop)           bytes [start, stop) to a contiguous buffer
     decompress_rows(data, nbytes, out, first_row)             rows to a view that is strided along axis 0
     decompress_spans(data, nbytes, out, spans)                several byte ranges, each block decoded once
-    count_rows(data, nbytes, row_bytes, used_bytes, counts)   values counted per row, without making them
+    count_rows(data, nbytes, spans, row_bytes, ...)           values counted per row, without making them
     code_rows(data, nbytes, spans, row_bytes, ...)            two-bit codes of pairs, without making them
     take_columns(data, nbytes, row_bytes, rows, starts, out)  some bytes of each row
 
@@ -132,21 +132,21 @@ def decompress_spans(
 def count_rows(
     data: Buffer | SparseBlosc,
     nbytes: int,
+    spans: Sequence[tuple[int, int]],
     row_bytes: int,
     used_bytes: int,
     counts: npt.NDArray[np.int32],
-    first_row: int = 0,
 ) -> bool:
     """Add to `counts` how often each value occurs in each row, if the chunk holds bit planes of bytes.
 
     Args:
         data: the chunk.
         nbytes: its length, uncompressed.
+        spans: whole rows, ascending and disjoint; each block is decompressed once for all of them.
         row_bytes: length of a row.
         used_bytes: how many bytes of each row count, from its start.
         counts: int32 (rows, k + 2): values 0 to k - 1, then 254 and 255 (-2 and -1 as int8). Other values
             are not counted.
-        first_row: the row of the chunk that `counts` begins with.
 
     Returns:
         Whether it does. If not, nothing was done.
@@ -159,10 +159,11 @@ def count_rows(
     header = _same_size(data, nbytes)
     if not header.has_planes:
         return False
-    start = first_row * row_bytes
-    needed = needed_blocks(data.index, ((start, min(start + len(counts) * row_bytes, nbytes)),))
-    for at, run in _runs(data, needed, ordered=False):
-        bitplanes.count_planes(run, header.block_bytes, at - start, row_bytes, used_bytes, counts)
+    for run, first, last, placed in _parts(data, spans, ordered=False):
+        row = placed // row_bytes
+        rows = counts[row : -(-(placed + last - first) // row_bytes)]  # of this span alone
+        at = placed - first - row * row_bytes
+        bitplanes.count_planes(run, header.block_bytes, at, row_bytes, used_bytes, rows)
     return True
 
 

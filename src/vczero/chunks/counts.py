@@ -67,7 +67,6 @@ class ValueCounts(BlockReader):
         runs = row_runs(encoded, shape[0])
         counts = np.zeros((sum(run.stop - run.start for run in runs), self._width), np.int32)
         if not self._count_planes(encoded, shape, runs, counts):
-            counts[...] = 0
             self._count_values(encoded, counts)
         if out is None:
             return counts[:, None, :]
@@ -84,19 +83,12 @@ class ValueCounts(BlockReader):
             return False
         if isinstance(self._values, SelectedColumns) and self._values.selects(encoded.coords):
             return False
-        done = 0
+        nbytes = row_bytes * chunk[0]
+        spans = [(run.start * row_bytes, run.stop * row_bytes) for run in runs]
         try:
-            for run in runs:
-                end = done + run.stop - run.start
-                part = counts[done:end]
-                if not blosc.count_rows(
-                    encoded.data, row_bytes * chunk[0], row_bytes, prod(shape[1:]), part, run.start
-                ):
-                    return False
-                done = end
+            return blosc.count_rows(encoded.data, nbytes, spans, row_bytes, prod(shape[1:]), counts)
         except ChunkError as error:
             raise self._chunk_error(encoded.coords, error) from error
-        return True
 
     def _count_values(self, encoded: EncodedChunk, counts: Counts) -> None:
         values = self._values.decode(encoded)
