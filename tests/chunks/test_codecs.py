@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
 from support.catalogue import CASES, Case, all_coords, block_shape, build, expected_block, same
-from vczero.chunks.codecs import Rows, compile_decoder
+from vczero.chunks.codecs import compile_decoder
 from vczero.chunks.documents import MAX_CHUNK_BYTES
+from vczero.chunks.grid import Rows
 from vczero.chunks.metadata import ArrayMeta, meta_from_zarr, parse_v2, parse_v3
 from vczero.errors import ChunkError, MetadataError, UnsupportedError
 from vczero.strings import Strings

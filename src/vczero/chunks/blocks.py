@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from vczero.chunks import blosc_index
 from vczero.chunks.blosc_index import SparseBlosc
-from vczero.chunks.codecs import Rows, compile_decoder
+from vczero.chunks.codecs import compile_decoder
+from vczero.chunks.grid import Rows, row_runs
 from vczero.chunks.metadata import ArrayMeta, meta_from_zarr
 from vczero.chunks.shards import ShardIndex, ShardLayout, merge_ranges
 from vczero.chunks.stores import AnyStore, Buffer, ByteRange, Fetch, Reply, Request, run_fetch_anywhere
@@ -226,9 +227,9 @@ class BlockReader:
         width = self._decoder.blosc_row_bytes
         if width is None:
             return []
-        runs = rows if isinstance(rows, tuple) else (rows,)
-        wanted = width * sum(run.stop - run.start for run in runs)
         chunk_bytes = width * self.meta.chunk_shape[0]
+        runs = row_runs(rows, self.meta.chunk_shape[0])
+        wanted = width * sum(run.stop - run.start for run in runs)
         if not wants_part(wanted, chunk_bytes, synchronous=self.store.synchronous):
             return []
         return [(run.start * width, run.stop * width) for run in runs]
@@ -321,10 +322,9 @@ def checked_rows(rows: Rows, shape: tuple[int, ...]) -> Rows:
     if not shape:
         raise SelectionError("an array without axes has no rows")
     length = shape[0]
-    runs = rows if isinstance(rows, tuple) else (rows,)
     checked = []
     end = 0
-    for run in runs:
+    for run in row_runs(rows, length):
         start = 0 if run.start is None else run.start
         stop = length if run.stop is None else run.stop
         if run.step not in (None, 1) or not end <= start <= stop <= length:

@@ -26,15 +26,13 @@ from vczero.chunks.chain import Chain, Transpose, UnknownCodecError, parse_chain
 from vczero.chunks.compressors import Buffer, check_size
 from vczero.chunks.documents import MAX_CHUNK_BYTES
 from vczero.chunks.dtypes import is_variable_length
+from vczero.chunks.grid import Rows, row_runs
 from vczero.chunks.metadata import ArrayMeta
 from vczero.errors import ChunkError
 from vczero.kernels.strings import decode_vlen
 from vczero.strings import Strings
 
-__all__ = ["Buffer", "Decoder", "Rows", "Stored", "compile_decoder"]
-
-Rows = slice | tuple[slice, ...] | None
-"""Rows of axis 0 of a chunk: all, one run, or several runs, ascending and disjoint; step 1."""
+__all__ = ["Buffer", "Decoder", "Stored", "compile_decoder"]
 
 _Runs = Sequence[tuple[int, int]]
 _Array = npt.NDArray[Any]
@@ -211,7 +209,7 @@ def _runs(rows: Rows, shape: tuple[int, ...]) -> tuple[_Runs, tuple[int, ...]]:
     if rows is None:
         return [(0, shape[0])], shape
     runs = []
-    for run in (rows,) if isinstance(rows, slice) else rows:
+    for run in row_runs(rows, shape[0]):
         start, stop, step = run.indices(shape[0])
         if step != 1:
             raise ValueError(f"rows {rows} do not have step 1")

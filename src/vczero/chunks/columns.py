@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.chunks import blosc
-from vczero.chunks.blocks import BlockReader, EncodedChunk, Rows
+from vczero.chunks.blocks import BlockReader, EncodedChunk
+from vczero.chunks.grid import row_runs
 from vczero.errors import ChunkError, UnsupportedError
 from vczero.kernels import gather
 
-__all__ = ["SelectedColumns", "row_numbers"]
+__all__ = ["SelectedColumns"]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 
@@ -69,7 +70,8 @@ class SelectedColumns(BlockReader):
             assert isinstance(whole, np.ndarray)
             return whole
         shape = self.actual_chunk_shape(coords)
-        rows = row_numbers(encoded.rows, shape[0])
+        runs = row_runs(encoded.rows, shape[0])
+        rows = np.concatenate([np.arange(run.start, run.stop, dtype=np.int64) for run in runs])
         shape = (len(rows), *shape[1:])
         dtype = self.meta.dtype
         if out is not None and (out.shape != shape or out.dtype != dtype):
@@ -108,14 +110,6 @@ class SelectedColumns(BlockReader):
         numbers = np.arange(len(raw), dtype=np.int64)
         wanted = gather.Wanted(raw.shape[1], numbers, places * width, width)
         gather.take(gather.Blocks(raw.reshape(-1), raw.shape[1]), wanted, _as_bytes(out))
-
-
-def row_numbers(rows: Rows, length: int) -> Int64s:
-    """int64, (rows,): `rows` of a chunk of that length, one by one."""
-    if rows is None:
-        return np.arange(length, dtype=np.int64)
-    runs = rows if isinstance(rows, tuple) else (rows,)
-    return np.concatenate([np.arange(run.start, run.stop, dtype=np.int64) for run in runs])
 
 
 def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -17,18 +17,13 @@ import numpy.typing as npt
 from vczero.chunks import blosc
 from vczero.chunks.blocks import BlockReader, EncodedChunk
 from vczero.chunks.columns import SelectedColumns
+from vczero.chunks.grid import row_runs
 from vczero.errors import ChunkError, UnsupportedError
 from vczero.kernels import bitplanes
 
-__all__ = ["ValueCounts", "row_runs"]
+__all__ = ["ValueCounts"]
 
 Counts: TypeAlias = npt.NDArray[np.int32]
-
-
-def row_runs(encoded: EncodedChunk, count: int) -> list[slice]:
-    """The runs of rows asked for, of a chunk of `count` rows."""
-    rows = encoded.rows
-    return [slice(0, count)] if rows is None else [rows] if isinstance(rows, slice) else list(rows)
 
 
 class ValueCounts(BlockReader):
@@ -64,7 +59,7 @@ class ValueCounts(BlockReader):
             ChunkError: the bytes do not decode to what the metadata promises.
         """
         shape = self._values.actual_chunk_shape(encoded.coords)
-        runs = row_runs(encoded, shape[0])
+        runs = row_runs(encoded.rows, shape[0])
         counts = np.zeros((sum(run.stop - run.start for run in runs), self._width), np.int32)
         if not self._count_planes(encoded, shape, runs, counts):
             self._count_values(encoded, counts)

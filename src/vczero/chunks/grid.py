@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from vczero.errors import SelectionError
 
-__all__ = ["AxisPart", "AxisSelection", "Indexer", "selection_length", "split_axis"]
+__all__ = ["AxisPart", "AxisSelection", "Indexer", "Rows", "row_runs", "selection_length", "split_axis"]
 
 AxisSelection: TypeAlias = slice | npt.NDArray[np.integer[Any]] | None
 """What is wanted of an axis: a slice, indexes in any order (repeats allowed, negative ones not), or all of
@@ -26,6 +26,20 @@ it.
 """
 
 Indexer: TypeAlias = slice | npt.NDArray[np.intp]
+
+Rows: TypeAlias = slice | tuple[slice, ...] | None
+"""Rows of axis 0 of a chunk: all, one run, or several runs, ascending and disjoint; step 1."""
+
+
+def row_runs(rows: Rows, length: int) -> tuple[slice, ...]:
+    """The runs of rows of a chunk with `length` rows.
+
+    >>> row_runs(None, 9), row_runs(slice(2, 4), 9)
+    ((slice(0, 9, None),), (slice(2, 4, None),))
+    """
+    if rows is None:
+        return (slice(0, length),)
+    return rows if isinstance(rows, tuple) else (rows,)
 
 
 class AxisPart(NamedTuple):

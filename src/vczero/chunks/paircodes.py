@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from vczero.chunks import blosc
 from vczero.chunks.blocks import BlockReader, EncodedChunk
-from vczero.chunks.counts import row_runs
+from vczero.chunks.grid import row_runs
 from vczero.chunks.metadata import ArrayMeta
 from vczero.errors import ChunkError, UnsupportedError
 from vczero.kernels import pairs
@@ -65,7 +65,7 @@ class PairCodes(BlockReader):
             ChunkError: the bytes do not decode to what the metadata promises.
         """
         shape = self._values.actual_chunk_shape(encoded.coords)
-        runs = row_runs(encoded, shape[0])
+        runs = row_runs(encoded.rows, shape[0])
         count = sum(run.stop - run.start for run in runs)
         if out is None:
             out = np.empty((count, 1, self._width), np.uint8)

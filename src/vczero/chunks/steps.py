@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy.typing as npt
 
+from vczero.chunks.grid import Rows, row_runs
 from vczero.strings import Strings
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
 
-__all__ = ["Chunk", "Decoded", "Read", "Rows", "Step", "StepWork"]
+__all__ = ["Chunk", "Decoded", "Read", "Step", "StepWork"]
 
 T = TypeVar("T")
 
-Rows: TypeAlias = slice | tuple[slice, ...] | None
 Chunk: TypeAlias = tuple["BlockReader", tuple[int, ...], int]
 Decoded: TypeAlias = "Mapping[Read, npt.NDArray[Any] | Strings]"
 
@@ -60,8 +60,7 @@ class Read:
         reader, rows = self.reader, self.rows
         shape = reader.actual_chunk_shape(self.coords)
         if rows is not None:
-            runs = (rows,) if isinstance(rows, slice) else rows
-            shape = (sum(run.stop - run.start for run in runs), *shape[1:])
+            shape = (sum(run.stop - run.start for run in row_runs(rows, shape[0])), *shape[1:])
         dtype = reader.meta.dtype
         put = object.__setattr__
         put(self, "chunk", (reader, self.coords, self.piece))

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from vczero.chunks.grid import Rows, row_runs
 from vczero.chunks.portal import Permit
-from vczero.chunks.steps import Read, Rows
+from vczero.chunks.steps import Read
 from vczero.chunks.stores import Fetch, Reply, run_fetch, run_fetch_async
 from vczero.strings import Strings
 
@@ -238,7 +239,7 @@ def decode(
 
 def rows_of(value: npt.NDArray[Any] | Strings, rows: Rows) -> npt.NDArray[Any] | Strings:
     """Some rows of a decoded chunk; a copy, so that the chunk can go when its last user has gone."""
-    runs = (slice(0, len(value)),) if rows is None else (rows,) if isinstance(rows, slice) else rows
+    runs = row_runs(rows, len(value))
     if isinstance(value, np.ndarray):
         return np.concatenate([value[run] for run in runs])
     per_row = prod(value.shape[1:])

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from vczero.chunks.columns import SelectedColumns
 from vczero.chunks.counts import ValueCounts
-from vczero.chunks.grid import AxisPart, Indexer, split_axis
+from vczero.chunks.grid import AxisPart, Indexer, Rows, split_axis
 from vczero.chunks.paircodes import BAD_BYTES, PairCodes
-from vczero.chunks.steps import Read, Rows
+from vczero.chunks.steps import Read
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
