@@ -44,7 +44,7 @@ def encode(data, codec="zstd", *, level=5, shuffle=2, typesize=1, block_bytes=0)
 def decoded(data, nbytes, start=0, stop=None):
     stop = nbytes if stop is None else stop
     out = np.full(stop - start, 99, np.uint8)
-    blosc.decompress_into(data, nbytes, out, start, stop)
+    blosc.decompress_spans(data, nbytes, out.reshape(1, -1), [(start, stop)])
     return out
 
 
@@ -74,7 +74,7 @@ def test_every_codec_shuffle_and_typesize(codec, shuffle, typesize):
         ]:
             np.testing.assert_array_equal(decoded(chunk, size, start, stop), data[start:stop])
         out = np.zeros((40, 1200), np.uint8)
-        blosc.decompress_rows(chunk, size, out[:, 100:1100], 7)
+        blosc.decompress_spans(chunk, size, out[:, 100:1100], [(7000, 47_000)])
         np.testing.assert_array_equal(out[:, 100:1100].reshape(-1), data[7000:47_000])
         assert not out[:, :100].any()
         assert not out[:, 1100:].any()

@@ -1,8 +1,7 @@
 """Decoding Blosc chunks, whole or no more of them than is wanted. The format is described in `blosc_index`.
 
-    decompress_into(data, nbytes, out, start, stop)           bytes [start, stop) to a contiguous buffer
-    decompress_rows(data, nbytes, out, first_row)             rows to a view that is strided along axis 0
-    decompress_spans(data, nbytes, out, spans)                several byte ranges, each block decoded once
+    decompress_spans(data, nbytes, out, spans)                several byte ranges, each block decoded once,
+                                                              to a view that is strided along axis 0
     count_rows(data, nbytes, spans, row_bytes, ...)           values counted per row, without making them
     code_rows(data, nbytes, spans, row_bytes, ...)            two-bit codes of pairs, without making them
     take_columns(data, nbytes, row_bytes, rows, starts, out)  some bytes of each row
@@ -53,8 +52,6 @@ if TYPE_CHECKING:
 __all__ = [
     "code_rows",
     "count_rows",
-    "decompress_into",
-    "decompress_rows",
     "decompress_spans",
     "take_columns",
 ]
@@ -73,25 +70,6 @@ SMALL_BYTES: Final = 16 * 1024
 SINGLE_BYTES: Final = 100
 # Scratch memory that a thread keeps; a larger block is given memory of its own.
 SCRATCH_BYTES: Final = 4 * 1024 * 1024
-
-
-def decompress_into(data: Buffer | SparseBlosc, nbytes: int, out: Bytes, start: int, stop: int) -> None:
-    """Decode bytes [start, stop) of a chunk of `nbytes` bytes into `out`, uint8 (stop - start,), contiguous.
-
-    Raises:
-        ChunkError: the bytes are not a Blosc chunk of that size. `out` may have been written to.
-    """
-    decompress_spans(data, nbytes, out.reshape(1, -1), ((start, stop),))
-
-
-def decompress_rows(data: Buffer | SparseBlosc, nbytes: int, out: Bytes, first_row: int) -> None:
-    """Decode rows of a chunk of `nbytes` bytes into `out`, uint8 (rows, row bytes), contiguous along axis 1.
-
-    Raises:
-        ChunkError: the bytes are not a Blosc chunk of that size. `out` may have been written to.
-    """
-    start = first_row * out.shape[1]
-    decompress_spans(data, nbytes, out, ((start, start + out.size),))
 
 
 def decompress_spans(

@@ -83,7 +83,7 @@ def check_size(found: int, expected: int) -> None:
 
 def _blosc(_: Mapping[str, Any]) -> BytesCodec:
     def into(data: Buffer, dest: Bytes) -> None:
-        blosc.decompress_into(data, len(dest), dest, 0, len(dest))  # type: ignore[arg-type]
+        blosc.decompress_spans(data, len(dest), dest.reshape(1, -1), ((0, len(dest)),))  # type: ignore[arg-type]
 
     return _from_into(into, lambda data: int.from_bytes(data[4:8], "little"))
 
