@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.steps import Columns, ToyReader, plan_rows
 from support.stores import AsyncScriptedStore, ScriptedStore
 from vczero.chunks.runtime import Runtime
-from vczero.chunks.schedule import Read, Step
+from vczero.chunks.steps import Read, Step
 from vczero.errors import OptionError, StoreError, VczeroError
 
 PATIENCE_SECONDS = 60.0

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.steps import ToyReader, plan_rows, reads_of
-from vczero.chunks.schedule import Read, Step, Window
+from vczero.chunks.schedule import Window
+from vczero.chunks.steps import Read, Step
 
 
 def window_of(steps, budget_bytes=10**9, max_steps=1000) -> Window:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from vczero.chunks.schedule import Read, Step
+from vczero.chunks.steps import Read, Step
 from vczero.chunks.stores import Request, run_fetch
 from vczero.strings import Strings
 

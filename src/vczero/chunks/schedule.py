@@ -33,9 +33,9 @@ from itertools import chain
 from typing import NamedTuple
 
 from vczero.chunks.sizes import StoredSizes, TextSizes
-from vczero.chunks.steps import Chunk, Decoded, Read, Step, StepWork
+from vczero.chunks.steps import Chunk, Read, Step
 
-__all__ = ["Chunk", "Decoded", "Read", "Start", "Step", "StepWork", "Window", "WindowStatistics"]
+__all__ = ["Start", "Window", "WindowStatistics"]
 
 # Of the budget, what is kept for fetching ahead from an asynchronous store.
 _AHEAD_FRACTION = 8
