@@ -58,7 +58,7 @@ def query(
 
     with open_output(output) as sink:
         for number, path in enumerate(paths or listed(vcf_list)):
-            with opened(path, dict(reading)) as reader:
+            with opened(path, reading) as reader:
                 if query_format is None:
                     # In the store's order, whatever the order asked for (bcftools 1.16 observed).
                     put_lines(sink, (reader.sample_names[place] for place in sorted(reader.sample_indexes)))

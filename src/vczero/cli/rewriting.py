@@ -11,11 +11,10 @@ if TYPE_CHECKING:
     from vczero.vcz.reader import VczReader
     from vczero.vcz.schema import Rewrite
 
-__all__ = ["REWRITE_OPTIONS", "rewrite_options", "rewrites_of"]
+__all__ = ["rewrite_options", "rewrites_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-REWRITE_OPTIONS = ("trim_alt_alleles", "fill_tags", "delocalise")
 # With these bcftools view counts alleles, and writes AC and AN into every record.
 _COUNTING = (
     *("min_ac", "max_ac", "min_af", "max_af", "uncalled", "exclude_uncalled", "private", "exclude_private"),

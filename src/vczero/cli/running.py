@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from vczero.cli.logs import set_up
-from vczero.cli.options import READING, select
-from vczero.cli.rewriting import REWRITE_OPTIONS
+from vczero.cli.options import READING, SELECTION, select
 from vczero.cli.sites import FILTERS, set_filter
 
 if TYPE_CHECKING:
@@ -23,22 +22,19 @@ __all__ = ["opened", "put_lines", "run"]
 
 @contextmanager
 def opened(
-    path: str, reading: dict[str, Any], semantics: Literal["view", "query"] = "query"
+    path: str, given: Mapping[str, Any], semantics: Literal["view", "query"] = "query"
 ) -> Iterator[VczReader]:
-    """The store at `path`, with the selection that the options make, closed at the end."""
+    """The store at `path`, with the selection that the options given make, closed at the end."""
     from vczero.vcz.opening import open_vcz
 
     set_up(click.get_current_context())
 
-    options = {name: reading.pop(name) for name in READING if reading[name] is not None}
+    options = {name: given[name] for name in READING if given[name] is not None}
     options["storage_options"] = dict(options["storage_options"])
-    filters = {name: reading.pop(name) for name in FILTERS if name in reading}
-    others = {*READING, *REWRITE_OPTIONS}
-    selection = {name: value for name, value in reading.items() if name not in others}
     with open_vcz(path, **options) as reader:
-        if selection:
-            select(reader, **selection)
-            set_filter(reader, filters, semantics)
+        if SELECTION[0] in given:
+            select(reader, **{name: given[name] for name in SELECTION})
+            set_filter(reader, {name: given[name] for name in FILTERS if name in given}, semantics)
         if not gc.isenabled():  # from here on there may be garbage, but not in what there is so far
             gc.freeze()
             gc.enable()

@@ -98,9 +98,8 @@ def view(
 
         companion = index_of(output, written, write_index or "csi")
     has_subset = reading["samples"] is not None or reading["samples_file"] is not None
-    given = dict(reading)
     with opened(path, reading, "view") as reader:
-        rewrites = rewrites_of(reader, given, no_update=no_update)
+        rewrites = rewrites_of(reader, reading, no_update=no_update)
         encoder = record_encoder(
             metadata_after(reader, rewrites),
             written,
