@@ -11,7 +11,6 @@ import click
 
 from vczero.cli.sections import in_section
 from vczero.errors import OptionError
-from vczero.formats.outputtype import OutputType
 
 if TYPE_CHECKING:
     from vczero.vcz.reader import VczReader
@@ -22,7 +21,6 @@ __all__ = [
     "READING",
     "SELECTION",
     "ByteCount",
-    "OutputTypeOption",
     "StorageOption",
     "explain_option",
     "output_option",
@@ -82,21 +80,6 @@ class StorageOption(click.ParamType):  # type: ignore[type-arg]  # as above
             return key, json.loads(text)
         except ValueError:
             return key, text
-
-
-class OutputTypeOption(click.ParamType):  # type: ignore[type-arg]  # as above
-    """v, z, u or b; z and b with a compression level: z1."""
-
-    name = "v|z|u|b[0-9]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> OutputType:
-        """The type."""
-        if isinstance(value, OutputType):
-            return value
-        try:
-            return OutputType.parse(str(value))
-        except OptionError as error:
-            self.fail(str(error), param, ctx)
 
 
 def store_argument(function: F) -> F:

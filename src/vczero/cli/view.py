@@ -10,7 +10,6 @@ import click
 import vczero
 from vczero.cli.logs import shown_command
 from vczero.cli.options import (
-    OutputTypeOption,
     explain_option,
     output_option,
     reading_options,
@@ -23,7 +22,7 @@ from vczero.cli.sections import Command
 from vczero.cli.sites import site_options
 from vczero.errors import OptionError
 from vczero.formats.output import open_output
-from vczero.formats.outputtype import OutputType
+from vczero.formats.outputtype import OutputType, record_encoder
 
 __all__ = ["view"]
 
@@ -35,6 +34,21 @@ class _View(Command):
         """As `Command`, with an empty value for --write-index where none is given."""
         whole = (re.sub("^(-W|--write-index)(=|$)", "--write-index=", argument) for argument in args)
         return super().parse_args(ctx, list(whole))
+
+
+class OutputTypeOption(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """v, z, u or b; z and b with a compression level: z1."""
+
+    name = "v|z|u|b[0-9]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> OutputType:
+        """The type."""
+        if isinstance(value, OutputType):
+            return value
+        try:
+            return OutputType.parse(str(value))
+        except OptionError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command(cls=_View)
@@ -88,7 +102,6 @@ def view(
         raise OptionError("name regions after the store or with --regions, not both")
     if region:
         reading["regions"] = ",".join(region)
-    from vczero.formats.outputtype import record_encoder
     from vczero.formats.rewriting import metadata_after, rewriting
 
     written = written_type(output_type, compression_level, output)
