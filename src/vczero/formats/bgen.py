@@ -92,17 +92,17 @@ class Written:
     Attributes:
         buffers: the bytes, in order.
         sizes: int64, (variants,): how many are each variant's.
-        rows: what an index says of each variant: contig, position, rsid, number of alleles, the first two.
+        identities: of the variants, for an index.
     """
 
     buffers: list[memoryview]
     sizes: npt.NDArray[np.int64]
-    rows: list[tuple[str, int, str, int, str, str]]
+    identities: Identities
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory held, about."""
-        return int(self.sizes.sum()) + 200 * len(self.rows)
+        return int(self.sizes.sum()) + 200 * len(self.sizes)
 
 
 class BgenVariants:
@@ -213,7 +213,7 @@ class BgenVariants:
         return found
 
     def written(self, batch: Batch) -> Written:
-        """The batch's variants, and what an index says of them.
+        """The batch's variants, and what an index is made of.
 
         Raises:
             RecordError: the format cannot hold a variant, or a sample's value makes no sense; names both.
@@ -238,7 +238,7 @@ class BgenVariants:
             )
             buffers.append(data.data)
             ends.append(np.diff(offsets))
-        return Written(buffers, np.concatenate(ends), found.rows())
+        return Written(buffers, np.concatenate(ends), found)
 
     def _slices(self, found: Identities) -> Iterator[slice]:
         """Runs of rows whose blocks take about as much memory as fits a processor's cache."""

@@ -46,19 +46,21 @@ class BgenIndex:
     """Gathers where variants are and writes the database; a context manager, for the file that it needs.
 
     Args:
-        folder: where the database is while it is made.
+        folder: where the database is while it is made; None: where temporary files are.
 
     Raises:
         OutputError: it cannot be made there.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | None) -> None:
         import sqlite3
 
         try:
-            self._folder = tempfile.TemporaryDirectory(prefix=".vczero-", dir=folder or ".")
+            self._folder = tempfile.TemporaryDirectory(prefix=".vczero-", dir=folder)
         except OSError as error:
-            raise OutputError(f"cannot write to {folder or '.'}: {error.strerror}") from error
+            raise OutputError(
+                f"cannot write to {folder or 'the folder of temporary files'}: {error.strerror}"
+            ) from error
         self._path = os.path.join(self._folder.name, "index")
         self._error = sqlite3.Error
         self._database = sqlite3.connect(self._path, isolation_level=None)

@@ -182,7 +182,7 @@ def write_bgi(encoder: BgenEncoder, output: Output, *, name: str = "") -> None:
         OutputError: the index cannot be written.
     """
     path = _path(output) if isinstance(output, str | os.PathLike) else None
-    folder = tempfile_folder() if path is None else os.path.dirname(os.path.realpath(path))
+    folder = None if path is None else os.path.dirname(os.path.realpath(path))
     with _opened(Files(output)) as (sink, _, _), BgenIndex(folder) as index:
         at = 0
         for found in encoder.identities():
@@ -192,13 +192,6 @@ def write_bgi(encoder: BgenEncoder, output: Output, *, name: str = "") -> None:
         name = name or os.path.basename(path or "virtual.bgen").removesuffix(".bgi")
         first = encoder.read(0, _FIRST_BYTES)
         index.finish(sink, name=name, size=encoder.size, written=int(time.time()), first=first)
-
-
-def tempfile_folder() -> str:
-    """Where files go that nobody is to see."""
-    import tempfile
-
-    return tempfile.gettempdir()
 
 
 def _write(
@@ -214,7 +207,7 @@ def _write(
                 first += bytes(buffer[: _FIRST_BYTES - len(first)])
             size += write_all(sink, buffer)
         if index is not None:
-            index.add(written.rows, start, written.sizes.tolist())
+            index.add(written.identities.rows(), start, written.sizes.tolist())
         del written
     return size, first
 
