@@ -10,14 +10,23 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FLOAT_FILL", "FLOAT_MISSING", "INT_FILL", "INT_MISSING", "is_fill", "is_missing", "trim_fill"]
+__all__ = [
+    "FLOAT_BITS",
+    "FLOAT_FILL",
+    "FLOAT_MISSING",
+    "INT_FILL",
+    "INT_MISSING",
+    "is_fill",
+    "is_missing",
+    "trim_fill",
+]
 
 INT_MISSING: Final = -1
 INT_FILL: Final = -2
 FLOAT_MISSING, FLOAT_FILL = np.array([0x7F800001, 0x7F800002], np.uint32).view(np.float32)
 
-# Bits by the size of the float: all of the exponent, and 1 or 2.
-_FLOAT_BITS: Final = {2: 0x7C00, 4: 0x7F800000, 8: 0x7FF0000000000000}
+FLOAT_BITS: Final = {2: 0x7C00, 4: 0x7F800000, 8: 0x7FF0000000000000}
+"""Missing and fill by the size of the float: these bits, all of the exponent, and 1 or 2."""
 
 
 def is_missing(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -44,9 +53,9 @@ def _equals(array: npt.NDArray[Any], integer: int, low_bits: int, text: str) -> 
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "i":
         found = array == integer
-    elif kind == "f" and size in _FLOAT_BITS:
+    elif kind == "f" and size in FLOAT_BITS:
         native = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
-        found = (native.view(f"u{size}") == _FLOAT_BITS[size] + low_bits).reshape(array.shape)
+        found = (native.view(f"u{size}") == FLOAT_BITS[size] + low_bits).reshape(array.shape)
     elif kind == "S":
         found = array == text.encode()
     elif kind in "OUT":

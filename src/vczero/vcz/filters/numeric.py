@@ -14,6 +14,7 @@ import numpy.typing as npt
 from vczero.errors import ExpressionError
 from vczero.vcz.filters.conditions import Mask, Rows, every, some, union_of_used
 from vczero.vcz.filters.subscripts import Elements
+from vczero.vcz.values import FLOAT_BITS, INT_FILL, INT_MISSING, is_fill
 
 __all__ = [
     "Arithmetic",
@@ -35,8 +36,6 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 NOTHING: Final = frozenset[str]()
 # A missing value within an INFO vector of integers counts as BCF's code for it.
 _MISSING_INT: Final = -2147483648.0
-# The NaNs that stand for missing (base + 1) and fill (base + 2), by item size (VCF Zarr specification).
-_NAN_BASE: Final = {2: (np.uint16, 0x7C00), 4: (np.uint32, 0x7F800000), 8: (np.uint64, 0x7FF0000000000000)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -352,26 +351,22 @@ def as_floats(values: npt.NDArray[Any]) -> Floats:
 
 def missing_values(column: npt.NDArray[Any]) -> Mask:
     """bool, same shape: which values are missing or fill (VCF Zarr specification); other NaNs are data."""
+    result: Mask
     if column.dtype.kind == "i":
-        result: Mask = (column == -1) | (column == -2)
+        result = (column == INT_MISSING) | (column == INT_FILL)
         return result
-    return _has_code(column, (1, 2))
+    if column.dtype.kind != "f":
+        return np.zeros(column.shape, dtype=bool)
+    # Most columns have no NaN at all: one look settles them.
+    result = np.isnan(column)
+    if result.any():
+        size = column.dtype.itemsize
+        result[result] = np.isin(
+            column[result].view(f"u{size}"), [FLOAT_BITS[size] + 1, FLOAT_BITS[size] + 2]
+        )
+    return result
 
 
 def _fill_values(column: npt.NDArray[Any]) -> Mask:
-    """bool, same shape: which values are fill."""
-    if column.dtype.kind == "i":
-        result: Mask = column == -2
-        return result
-    return _has_code(column, (2,))
-
-
-def _has_code(column: npt.NDArray[Any], codes: tuple[int, ...]) -> Mask:
-    """Which floats are NaNs with one of the payloads `codes`; nothing where the values are no floats."""
-    if column.dtype.kind != "f":
-        return np.zeros(column.shape, dtype=bool)
-    result: Mask = np.isnan(column)
-    if result.any():
-        bits, base = _NAN_BASE[column.dtype.itemsize]
-        result[result] = np.isin(column[result].view(bits), [base + code for code in codes])
-    return result
+    """bool, same shape: which values are fill; unsigned integers have none."""
+    return np.zeros(column.shape, dtype=bool) if column.dtype.kind == "u" else is_fill(column)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from vczero.strings import Strings
 from vczero.vcz.schema import Column
-from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL, INT_MISSING, is_fill, is_missing
+from vczero.vcz.values import FLOAT_BITS, INT_FILL, INT_MISSING, is_fill, is_missing
 
-__all__ = ["TAKE_FILL", "TAKE_MISSING", "Places", "fill_of", "lengths", "missing_of", "pair_places", "take"]
+__all__ = ["TAKE_FILL", "TAKE_MISSING", "Places", "lengths", "pair_places", "take"]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Places: TypeAlias = npt.NDArray[np.signedinteger[Any]]
@@ -24,22 +24,12 @@ Places: TypeAlias = npt.NDArray[np.signedinteger[Any]]
 TAKE_FILL, TAKE_MISSING = -1, -2
 
 
-def fill_of(dtype: np.dtype[Any]) -> Any:
-    """Fill, of the dtype."""
-    return _special(dtype, INT_FILL, FLOAT_FILL, "")
-
-
-def missing_of(dtype: np.dtype[Any]) -> Any:
-    """The missing value of the dtype."""
-    return _special(dtype, INT_MISSING, FLOAT_MISSING, ".")
-
-
-def _special(dtype: np.dtype[Any], integer: int, number: np.float32, text: str) -> Any:
+def _special(dtype: np.dtype[Any], integer: int, text: str) -> Any:
+    """Missing or fill of the dtype, from what it is among integers and in text."""
     if dtype.kind == "f":
         # By bits: NumPy would make a signalling NaN quiet, which is data then, when it converts one.
-        bits = {2: (np.uint16, 0x7C00), 4: (np.uint32, 0x7F800000), 8: (np.uint64, 0x7FF0000000000000)}
-        unsigned, base = bits[dtype.itemsize]
-        return np.array([base - integer], unsigned).view(f"f{dtype.itemsize}")[0]
+        size = dtype.itemsize
+        return np.array([FLOAT_BITS[size] - integer], f"u{size}").view(f"f{size}")[0]
     if dtype.kind == "S":
         return text.encode()
     return text if dtype.kind in "UTO" else integer
@@ -86,10 +76,10 @@ def take(column: Column, places: Places) -> Column:
         taken = np.take_along_axis(column, np.broadcast_to(np.maximum(places, 0), shape), axis=-1)
     else:
         taken = np.empty(shape, column.dtype)
-    for special, value in ((TAKE_FILL, fill_of(column.dtype)), (TAKE_MISSING, missing_of(column.dtype))):
+    for special, integer, text in ((TAKE_FILL, INT_FILL, ""), (TAKE_MISSING, INT_MISSING, ".")):
         where = places == special
         if where.any():
-            _put(taken, np.broadcast_to(where, shape), value)
+            _put(taken, np.broadcast_to(where, shape), _special(column.dtype, integer, text))
     return taken
 
 
