@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Protocol
 
-from vczero.formats.encoder import BATCH_BYTES, Sink, Together, write, write_all, write_together
+from vczero.formats.encoder import Sink, Together, write, write_all, write_together
 from vczero.formats.output import open_outputs
 from vczero.formats.plink import BedEncoder, BimEncoder, fam_text
 from vczero.formats.rowfile import RowSource
-from vczero.formats.writing import Source, Watch, unwatched
+from vczero.formats.writing import Source, Watch, encoded, unwatched
 
 __all__ = ["PlinkSource", "plink_encoders", "write_bim", "write_fam", "write_plink"]
 
@@ -60,9 +60,8 @@ def write_plink(
     with open_outputs(names) as sinks:
         if fam:
             write_all(sinks.pop(), samples)
-        scan = reader.map_chunks(together.encode, sorted(together.columns), batch_bytes=BATCH_BYTES)
-        with scan as encoded, watch(scan):
-            write_together(together, encoded, sinks)
+        with encoded(reader, together) as scan, watch(scan):
+            write_together(together, scan, sinks)
 
 
 def write_bim(reader: PlinkSource, output: Sink, *, allow_extra_chr: bool = False) -> int:
@@ -78,8 +77,8 @@ def write_bim(reader: PlinkSource, output: Sink, *, allow_extra_chr: bool = Fals
         OSError: from `output`.
     """
     encoder = BimEncoder(reader, allow_extra_chr=allow_extra_chr)
-    with reader.map_chunks(encoder.encode, sorted(encoder.columns), batch_bytes=BATCH_BYTES) as encoded:
-        return write(encoder, encoded, output)
+    with encoded(reader, encoder) as batches:
+        return write(encoder, batches, output)
 
 
 def write_fam(reader: PlinkSource, output: Sink) -> int:

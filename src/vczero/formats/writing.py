@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeAlias
 
-from vczero.formats.encoder import BATCH_BYTES, Encoder, Sink, write
+from vczero.formats.encoder import BATCH_BYTES, Encoder, Sink, Together, write
 from vczero.formats.rewriting import metadata_after, rewriting
 from vczero.vcz.schema import Batch, Metadata, Rewrite
 
@@ -113,7 +113,7 @@ def write_query(
     return _write(reader, encoder, output, exclude_calls=encoder.prints_calls)
 
 
-def encoded(reader: Source, encoder: Encoder, *, exclude_calls: bool = False) -> Any:
+def encoded(reader: Source, encoder: Encoder | Together, *, exclude_calls: bool = False) -> Any:
     """What an encoder makes of each batch of the selection, in order: an iterator to write, and to close.
 
     `exclude_calls`: see `VczReader.map_chunks`.
