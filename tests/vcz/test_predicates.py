@@ -236,6 +236,14 @@ def test_alleles_beyond_the_first_table():
     assert samples('GT="12700/12700"', call_genotype=wide) == [[], [], [0]]
 
 
+def test_calls_without_any_allele_are_missing():
+    """A call that is all fill, which VCF writes as ".", is missing to every name for it."""
+    calls = np.array([[[-2, -2], [0, 1]], [[0, -2], [0, 0]], [[-1, -2], [-2, -2]]], np.int8)
+    assert samples('GT="mis"', call_genotype=calls) == [[0], [], [0, 1]]
+    assert sites("N_MISSING=1 & F_MISSING=0.5", call_genotype=calls) == [0]
+    assert sites("N_MISSING=2 & F_MISSING=1", call_genotype=calls) == [2]
+
+
 def test_stores_that_lack_columns():
     """No QUAL, ID or FILTER: all are missing. No genotypes: said so."""
     assert sites("QUAL>1") == []

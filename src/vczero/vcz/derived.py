@@ -35,6 +35,7 @@ __all__ = [
     "allele_counts",
     "computable",
     "compute",
+    "missing_calls",
     "present_alleles",
     "stored_counts",
 ]
@@ -234,6 +235,22 @@ def _genotypes(columns: Columns) -> npt.NDArray[Any]:
     return genotypes
 
 
+def missing_calls(genotypes: npt.NDArray[Any], phased: Column | None = None) -> npt.NDArray[np.bool_]:
+    """bool, (variants, samples): which genotypes lack an allele, of integers (variants, samples, ploidy).
+
+    With `phased`, bool (variants, samples), one that is phased and not the first is overlooked, as bcftools
+    1.16 does.
+    """
+    missing = np.zeros(genotypes.shape[:2], np.bool_)
+    for place in range(1, genotypes.shape[2]):
+        missing |= genotypes[:, :, place] == INT_MISSING
+    if isinstance(phased, np.ndarray):
+        missing &= ~phased.astype(np.bool_, copy=False)
+    if not genotypes.shape[2]:
+        return ~missing
+    return missing | (genotypes[:, :, 0] < 0)
+
+
 def _ns(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     genotypes = _genotypes(columns)
     called = np.zeros(genotypes.shape[:2], np.bool_)
@@ -243,13 +260,7 @@ def _ns(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
 
 
 def _n_missing(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    genotypes = _genotypes(columns)
-    if not genotypes.shape[2]:
-        return np.full(len(genotypes), genotypes.shape[1], np.int32)
-    missing = genotypes[:, :, 0] < 0
-    for place in range(1, genotypes.shape[2]):
-        missing |= genotypes[:, :, place] == INT_MISSING
-    return _per_variant(missing)
+    return _per_variant(missing_calls(_genotypes(columns)))
 
 
 def _f_missing(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vczero.vcz.derived import COUNTS
+from vczero.vcz.derived import COUNTS, missing_calls
 from vczero.vcz.filters.conditions import Rows
 from vczero.vcz.filters.numeric import NOTHING, Numbers, as_floats
 from vczero.vcz.filters.subscripts import Elements
@@ -72,12 +72,8 @@ class MissingGenotypes:
         return frozenset({"call_genotype"} | ({self.phased} if self.phased else set()))
 
     def evaluate(self, rows: Rows) -> Numbers:
-        missing = rows.array("call_genotype") == -1
-        counted = missing[:, :, 0]
-        if missing.shape[2] > 1:
-            later = missing[:, :, 1:].any(axis=2)
-            counted |= later if self.phased is None else later & ~rows.array(self.phased)
-        result = counted.sum(axis=1).astype(np.float64)
+        phased = None if self.phased is None else rows.array(self.phased)
+        result = np.count_nonzero(missing_calls(rows.array("call_genotype"), phased), axis=1)
         return Numbers.of_sites(result / max(rows.num_samples, 1) if self.fraction else result)
 
 

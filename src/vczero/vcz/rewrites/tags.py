@@ -20,11 +20,11 @@ from vczero.errors import OptionError
 from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.kernels.genotypes import hardy_weinberg, tally
 from vczero.strings import Strings
-from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE, present_alleles
+from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE, missing_calls, present_alleles
 from vczero.vcz.rewrites.counts import summed_counts
 from vczero.vcz.rewrites.metadata import Altered, info_field
 from vczero.vcz.schema import Batch, Column, Metadata
-from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL, INT_MISSING
+from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL
 
 __all__ = ["ALL_TAGS", "FillTags"]
 
@@ -204,12 +204,8 @@ def _minor_frequency(counted: _Counted) -> Column:
 
 def _fraction_missing(counted: _Counted) -> Column:
     """As bcftools 1.16 has it, which overlooks a missing allele that is phased and not the first."""
-    calls, phased = counted.calls, counted.columns.get(_PHASED)
-    later = np.asarray((calls[:, :, 1:] == INT_MISSING).any(axis=2))
-    if isinstance(phased, np.ndarray):
-        later &= ~phased.astype(np.bool_, copy=False)
-    missing = (later | (calls[:, :, 0] < 0)).sum(axis=1)
-    return np.asarray(missing / max(1, calls.shape[1]), np.float32)
+    missing = missing_calls(counted.calls, counted.columns.get(_PHASED))
+    return np.asarray(missing.sum(axis=1) / max(1, missing.shape[1]), np.float32)
 
 
 def _type(counted: _Counted) -> Column:
