@@ -10,21 +10,9 @@ Loops are long, simple and over whole tiles, so that any compiler makes vector i
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
-cdef extern from *:
-    """
-    #include <stdint.h>
-    #if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
-    #define VCZERO_CLONES __attribute__((target_clones("avx2", "default")))
-    #else
-    #define VCZERO_CLONES
-    #endif
-    """
-    # What such a function does is compiled twice, and chosen by the processor when the module is loaded.
-    ctypedef void cloned "VCZERO_CLONES void"
+include "planes.pxi"
 
 cdef enum:
-    TILE = 1024  # bytes of a plane; eight of them, and what they become, fit the first-level cache
-    WORDS = 128  # TILE // 8
     PIECE = 240  # bytes counted at a time: a byte can count them, and vectors of 16 divide them
 
 
@@ -59,31 +47,6 @@ cdef inline void put(Rows rows, Py_ssize_t at, const uint8_t* source, Py_ssize_t
             source += length
         at += length
         count -= length
-
-
-cdef inline uint8_t any_bits(const uint8_t* data, Py_ssize_t count) noexcept nogil:
-    # Not zero if one of `count` bytes is not.
-    cdef uint8_t seen = 0
-    cdef Py_ssize_t i
-    for i in range(count):
-        seen |= data[i]
-    return seen
-
-
-cdef inline uint8_t upper_bits(const uint8_t* planes, Py_ssize_t pitch, Py_ssize_t count) noexcept nogil:
-    # Not zero if one of `count` bytes of planes 1 to 7 is not.
-    cdef uint8_t seen = 0
-    cdef Py_ssize_t p
-    for p in range(1, 8):
-        seen |= any_bits(planes + p * pitch, count)
-    return seen
-
-
-cdef inline Py_ssize_t load(uint64_t* words, const uint8_t* plane, Py_ssize_t count) noexcept nogil:
-    # The number of words that `count` bytes fill, zeros added.
-    words[(count - 1) // 8] = 0
-    memcpy(words, plane, count)
-    return (count + 7) // 8
 
 
 cdef inline void exchange(

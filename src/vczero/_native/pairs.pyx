@@ -9,32 +9,24 @@ which a code then takes the place. So a word of a bit plane becomes a word of co
 from libc.stdint cimport int8_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+include "planes.pxi"
+
 cdef extern from *:
     """
     #include <stdint.h>
-    #if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
-    #define VCZERO_CLONES __attribute__((target_clones("avx2", "default")))
-    #else
-    #define VCZERO_CLONES
-    #endif
     #define PAIR_FIRST 0x5555555555555555ULL
     #define PAIR_LOWEST 0x0101010101010101ULL
     #define PAIR_MIDDLE 0x7E7E7E7E7E7E7E7EULL
     #define PAIR_GATHER 0x0102040810204080ULL
     """
-    # What such a function does is compiled twice, and chosen by the processor when the module is loaded.
-    ctypedef void cloned "VCZERO_CLONES void"
     uint64_t FIRST "PAIR_FIRST"    # the first value of each pair
     uint64_t LOWEST "PAIR_LOWEST"  # the lowest bit of each byte
     uint64_t MIDDLE "PAIR_MIDDLE"  # the bits between the lowest and the sign
     uint64_t GATHER "PAIR_GATHER"  # times bits at the bottom of bytes: all of them, at the top
 
 cdef enum:
-    TILE = 1024  # bytes of a plane at a time
-    WORDS = 128  # TILE // 8
     HALF = 1 << 30
     OTHER = 1 << 31
-
 
 
 cdef inline uint64_t plain_codes(uint64_t low) noexcept nogil:
@@ -72,25 +64,6 @@ cdef inline void report(
             if (half[i] >> (2 * k)) & 1:
                 bad[0] = <uint32_t> HALF | <uint32_t> (pair + 4 * i + k + 1)
                 return
-
-
-cdef inline uint8_t upper_bits(const uint8_t* planes, Py_ssize_t pitch, Py_ssize_t count) noexcept nogil:
-    # Not zero if one of `count` bytes of planes 1 to 7 is not.
-    cdef uint8_t seen = 0
-    cdef Py_ssize_t p, i
-    cdef const uint8_t* plane
-    for p in range(1, 8):
-        plane = planes + p * pitch
-        for i in range(count):
-            seen |= plane[i]
-    return seen
-
-
-cdef inline Py_ssize_t load(uint64_t* words, const uint8_t* plane, Py_ssize_t count) noexcept nogil:
-    # The number of words that `count` bytes fill, zeros added.
-    words[(count - 1) // 8] = 0
-    memcpy(words, plane, count)
-    return (count + 7) // 8
 
 
 cdef inline void mixed_words(
