@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from support.stores import ScriptedStore
 from support.vcz_builder import Column, build_vcz, example_columns
 from vczero.errors import OptionError, SelectionError
 from vczero.vcz.selection import variant_runs
-from vczero.vcz.selectivity import Selectivity
+from vczero.vcz.selectivity import FullPredicate, Selectivity
 
 FIELDS = ["variant_position", "variant_AF", "variant_WORD", "call_genotype", "call_FT", "call_DP"]
 
@@ -291,7 +292,7 @@ def test_a_plan_of_very_many_chunks_is_made_in_linear_work():
 
 
 @dataclass(frozen=True)
-class InTwo:
+class InTwo(FullPredicate):
     """`DP > shallow & any FMT/DP > deep`, or DP > certain by itself; told apart by sample if asked."""
 
     shallow: int
@@ -340,6 +341,13 @@ def test_a_predicate_asked_in_two_goes_gives_what_it_gives_in_one(
         masks = [batch.sample_mask.tolist() for batch in batches if batch.sample_mask is not None]
         found.append((numbers, columns, masks))
     assert found[0] == found[1]
+
+
+def test_a_predicate_of_the_two_members_that_all_have_will_do(store):
+    """Also where samples are to be dropped one by one, which it knows nothing of."""
+    with vczero.open(store, variant_filter=passing([3, 59]), semantics="view") as reader:
+        found = reader.map_chunks(lambda batch: batch.variant_index.tolist(), ["call_DP"], exclude_calls=True)
+        assert list(chain(*found)) == [3, 59]
 
 
 def test_first_columns_that_settle_all_leave_the_others_unread(store):

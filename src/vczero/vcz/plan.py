@@ -20,8 +20,7 @@ from vczero.chunks.steps import Step
 from vczero.vcz.derived import ALLELE, CODES, COUNTS, GENOTYPE, TAPPED
 from vczero.vcz.layout import Layout, Runs, lay_out, lay_out_codes, lay_out_counts, split_runs
 from vczero.vcz.regions import Overlap, Regions
-from vczero.vcz.schema import Predicate
-from vczero.vcz.selectivity import Selectivity
+from vczero.vcz.selectivity import FullPredicate, Selectivity
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
@@ -64,7 +63,7 @@ class Query:
     targets: Regions | None = None
     regions_overlap: Overlap = "record"
     targets_overlap: Overlap = "pos"
-    predicate: Predicate | None = None
+    predicate: FullPredicate | None = None
     semantics: Semantics = "selection"
     recompute: frozenset[str] = frozenset()
 

@@ -30,8 +30,9 @@ from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_col
 from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
 from vczero.vcz.properties import StoreProperties
 from vczero.vcz.regions import Intervals, Overlap
-from vczero.vcz.scan import BatchWork, first_of
+from vczero.vcz.scan import BatchWork
 from vczero.vcz.schema import Batch
+from vczero.vcz.selectivity import Plain
 
 __all__ = ["LOCATING", "Planner", "Wanted"]
 
@@ -105,11 +106,11 @@ class Planner:
         """
         if batch_bytes is not None:
             batch_bytes = min(batch_bytes, max(self._runtime.readahead_bytes // 4, _LEAST_BATCH_BYTES))
-        query = wanted.query
+        query, predicate = wanted.query, wanted.query.predicate
         arrays = self._catalog.arrays([*wanted.stored, *wanted.tested])
         stored = self._with_inputs(query, wanted.stored, wanted.derived, arrays)
         tested = self._with_inputs(query, wanted.tested, wanted.tested_derived, arrays)
-        first = first_of(query.predicate)
+        first = frozenset[str]() if predicate is None else predicate.first
         if any(field.name in first and field.depends_on_samples for field in wanted.tested_derived):
             first = frozenset()  # what is computed from genotypes is not to be had for little
         samples, tested_samples = query.samples, None
@@ -117,13 +118,13 @@ class Planner:
             real = self._facts.real_samples
             real_or_all = None if len(real) == self._facts.num_samples else real
             samples = real_or_all if samples is None else samples
-            sees_all = query.semantics == "view" and not getattr(query.predicate, "sees_selected", False)
+            sees_all = query.semantics == "view" and not (predicate and predicate.sees_selected)
             tested_samples = real_or_all if sees_all else samples
         return plan(
             arrays,
             num_variants=self._facts.num_variants,
             fields=stored,
-            tested=None if query.predicate is None else tested,
+            tested=None if predicate is None else tested,
             first=self._with_inputs(
                 query,
                 [name for name in wanted.tested if name in first],
@@ -253,6 +254,6 @@ class Planner:
             arrays, num_variants=num_variants, fields=fields, tested=sorted(test.columns), variants=runs
         )
         work = BatchWork(
-            scan, fields=fields, predicate=test, static={}, function=hits, empty=self._runtime.empty
+            scan, fields=fields, predicate=Plain(test), static={}, function=hits, empty=self._runtime.empty
         )
         return joined(list(self._runtime.run(scan.steps(), work)), order)

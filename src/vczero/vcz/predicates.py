@@ -17,6 +17,7 @@ from vczero.strings import Strings
 from vczero.vcz.expr import Expression, parse
 from vczero.vcz.filters.conditions import UNDECIDED, Condition, Mask, Rows, Verdict, decide
 from vczero.vcz.schema import Batch, Metadata, Passed
+from vczero.vcz.selectivity import FullPredicate
 
 if TYPE_CHECKING:
     from vczero.vcz.selector import Selector
@@ -120,7 +121,7 @@ def BcftoolsFilter(  # noqa: N802  # the name that vcztools has for it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BoundFilter:
+class BoundFilter(FullPredicate):
     """A filter bound to a store: a predicate over batches, which leaves no state from one to the next."""
 
     filter: Filter

@@ -27,7 +27,7 @@ from vczero.vcz.catalog import Catalog
 from vczero.vcz.derived import DERIVED
 from vczero.vcz.iteration import BatchIterator
 from vczero.vcz.planner import Wanted
-from vczero.vcz.scan import BatchWork, by_call
+from vczero.vcz.scan import BatchWork
 from vczero.vcz.schema import Batch
 from vczero.vcz.selection import variant_runs
 from vczero.vcz.selector import Selector
@@ -199,7 +199,7 @@ class VczReader(Selector):
             return BatchIterator(None)
         query = wanted.query
         if exclude_calls and query.predicate is not None:
-            wanted = wanted._replace(query=replace(query, predicate=by_call(query.predicate)))
+            wanted = wanted._replace(query=replace(query, predicate=query.predicate.by_call()))
 
         def begin() -> tuple[Stream[T], BatchWork[T]]:
             scan = self._planner.plan(wanted, batch_bytes)

@@ -22,15 +22,12 @@ from vczero.vcz.assembly import assemble_text, place, take_places, take_rows
 from vczero.vcz.derived import Derived, compute
 from vczero.vcz.layout import ColumnRead, Layout, Runs, runs_of
 from vczero.vcz.plan import ScanPlan
-from vczero.vcz.schema import Batch, Column, Passed, Predicate
-from vczero.vcz.selectivity import Selectivity
+from vczero.vcz.schema import Batch, Column, Passed
+from vczero.vcz.selectivity import UNDECIDED, FullPredicate, Selectivity
 
-__all__ = ["BatchWork", "by_call", "first_of"]
+__all__ = ["BatchWork"]
 
 T = TypeVar("T")
-
-# What `decide` says of a variant that it cannot settle.
-UNDECIDED = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +79,7 @@ class BatchWork(Generic[T]):
         plan: ScanPlan,
         *,
         fields: Sequence[str],
-        predicate: Predicate | None,
+        predicate: FullPredicate | None,
         static: Mapping[str, Column],
         derived: Sequence[Derived] = (),
         tested_derived: Sequence[Derived] = (),
@@ -97,7 +94,8 @@ class BatchWork(Generic[T]):
         self._static = dict(static)
         self._derived = derived
         self._tested_derived = tested_derived
-        self._first_derived = [field for field in tested_derived if field.name in first_of(predicate)]
+        early = predicate.first if predicate else ()
+        self._first_derived = [field for field in tested_derived if field.name in early]
         first = plan.first.values()
         self._outputs = frozenset(plan.outputs.values())
         self._others = [layout for layout in self._tested.values() if layout not in first]
@@ -211,10 +209,10 @@ class BatchWork(Generic[T]):
                 self.selectivity.passed(len(votes), _count(state.runs))
 
     def _votes(self, state: _State) -> npt.NDArray[np.int8]:
-        decide: Callable[[Batch], npt.NDArray[np.int8]] = self._predicate.decide  # type: ignore[union-attr]
+        assert self._predicate is not None
         rows = _numbers(state.runs)
         columns = {name: state.columns[layout] for name, layout in self._plan.first.items()}
-        return decide(Batch(compute(self._first_derived, columns, rows), rows))
+        return self._predicate.decide(Batch(compute(self._first_derived, columns, rows), rows))
 
     def _count_votes(self, votes: npt.NDArray[np.int8]) -> None:
         if self.selectivity is not None:
@@ -264,18 +262,6 @@ class BatchWork(Generic[T]):
         if layout.has_samples and self._plan.tested_places is not None:
             column = take_places(column, self._plan.tested_places)
         return column
-
-
-def first_of(predicate: Predicate | None) -> frozenset[str]:
-    """The columns by which a predicate can settle the fate of some variants (`BoundFilter.first`)."""
-    columns: frozenset[str] = getattr(predicate, "first", frozenset())
-    return columns
-
-
-def by_call(predicate: Predicate) -> Predicate:
-    """A predicate with exclusions that drop samples one by one, if it has any (`BoundFilter.by_call`)."""
-    change = getattr(predicate, "by_call", None)
-    return predicate if change is None else change()
 
 
 def _passed(mask: npt.NDArray[np.bool_]) -> Passed:

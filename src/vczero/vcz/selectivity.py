@@ -1,4 +1,4 @@
-"""Whether a predicate is asked in one go or in two, by what it has let through so far.
+"""What scans ask of a predicate, and whether in one go or in two, by what it has let through so far.
 
 A predicate over `QUAL>30 & FMT/DP>10` can often settle a variant's fate by QUAL, of which a row has four
 bytes, while DP has one for each sample. Asked in two goes, the first columns are read, then for the
@@ -15,11 +15,60 @@ delay.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from threading import Lock
 
-__all__ = ["Selectivity"]
+import numpy as np
+import numpy.typing as npt
+
+from vczero.vcz.schema import Batch, Passed, Predicate
+
+__all__ = ["UNDECIDED", "FullPredicate", "Plain", "Selectivity"]
+
+UNDECIDED = 2
+"""What `decide` says of a variant that it cannot settle."""
 
 _PRIOR_ROWS = 1000
+
+
+class FullPredicate(Predicate):
+    """All that scans ask of a predicate; the answers here are those of one that makes nothing cheaper."""
+
+    __slots__ = ()
+
+    @property
+    def first(self) -> frozenset[str]:
+        """The columns that may settle a variant's fate, for `decide`; none: it is not called."""
+        return frozenset()
+
+    @property
+    def sees_selected(self) -> bool:
+        """Whether the samples selected will do, where the semantics let it see all."""
+        return False
+
+    def decide(self, batch: Batch) -> npt.NDArray[np.int8]:
+        """int8, (variants,), by the columns `first`: 0 dropped, 1 kept, 2 not to be settled by them."""
+        return np.full(batch.num_variants, UNDECIDED, np.int8)
+
+    def by_call(self) -> FullPredicate:
+        """The same, but what it excludes by FORMAT values it excludes sample by sample."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plain(FullPredicate):
+    """A predicate that has no more than a `Predicate` needs."""
+
+    predicate: Predicate
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Its columns."""
+        return self.predicate.columns
+
+    def evaluate(self, batch: Batch) -> npt.NDArray[np.bool_] | Passed:
+        """What it says."""
+        return self.predicate.evaluate(batch)
 
 
 class Selectivity:

@@ -18,6 +18,7 @@ from vczero.vcz.properties import StoreProperties
 from vczero.vcz.regions import Overlap, RegionInput, Regions, parse_regions
 from vczero.vcz.schema import Predicate
 from vczero.vcz.selection import SampleInput, check_indexes, select_samples, variant_runs
+from vczero.vcz.selectivity import FullPredicate, Plain
 
 __all__ = ["Selector", "Unbound"]
 
@@ -28,7 +29,7 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 class Unbound(Protocol):
     """A filter that is not yet bound to a store: `Filter`, `SiteFilter`."""
 
-    def bind_to(self, reader: Selector, semantics: Semantics) -> Predicate | None:
+    def bind_to(self, reader: Selector, semantics: Semantics) -> FullPredicate | None:
         """The predicate that it is on a reader, with the samples selected; None: everything passes."""
 
 
@@ -175,6 +176,8 @@ class Selector(StoreProperties):
         if hasattr(predicate, "bind_to"):
             unbound = cast("Unbound", predicate)
             predicate = unbound.bind_to(self, semantics)
+        if predicate is not None and not isinstance(predicate, FullPredicate):
+            predicate = Plain(predicate)
         query = replace(self._query, predicate=predicate, semantics=semantics)
         if query.predicate is not None:
             self._planner.check(query, ())

@@ -15,7 +15,7 @@ import numpy as np
 
 from vczero.errors import OptionError
 from vczero.vcz import sites
-from vczero.vcz.schema import Predicate
+from vczero.vcz.selectivity import FullPredicate
 from vczero.vcz.sites import Counted
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SiteFilter:
             if getattr(self, name) is not None:
                 self._limit(name, stored=False)
 
-    def bind_to(self, reader: Selector, semantics: Semantics) -> Predicate | None:
+    def bind_to(self, reader: Selector, semantics: Semantics) -> FullPredicate | None:
         """The predicate that this is on a reader, with the samples that are selected; None: all pass.
 
         Raises:
@@ -110,15 +110,15 @@ class SiteFilter:
             return found[0]
         return sites.AllOf(tuple(found), sees_selected=sees_selected) if found else None
 
-    def _expression(self, reader: Selector, semantics: Semantics) -> Predicate | None:
+    def _expression(self, reader: Selector, semantics: Semantics) -> FullPredicate | None:
         if self.include is None and self.exclude is None:
             return None
         from vczero.vcz.predicates import Filter
 
         return Filter(self.include, exclude=self.exclude).bind_to(reader, semantics)
 
-    def _of_sites(self, reader: Selector) -> list[Predicate]:
-        tests: list[Predicate] = []
+    def _of_sites(self, reader: Selector) -> list[FullPredicate]:
+        tests: list[FullPredicate] = []
         if self.min_alleles is not None or self.max_alleles is not None:
             tests.append(sites.AlleleLimits(self.min_alleles, self.max_alleles))
         if self.known is not None:
@@ -129,10 +129,10 @@ class SiteFilter:
         names = ("types", "exclude_types")
         return tests + [self._types(name) for name in names if getattr(self, name) is not None]
 
-    def _of_genotypes(self, reader: Selector) -> list[Predicate]:
+    def _of_genotypes(self, reader: Selector) -> list[FullPredicate]:
         stored = reader.selection.samples is None and sites.has_stored_counts(reader)
         limits = [name for name in _LIMITS if getattr(self, name) is not None]
-        tests: list[Predicate] = [self._limit(name, stored=stored) for name in limits]
+        tests: list[FullPredicate] = [self._limit(name, stored=stored) for name in limits]
         if self.genotype is not None:
             state: Any = self.genotype.removeprefix("^")
             tests.append(sites.GenotypeState(state, exclude=self.genotype.startswith("^")))
@@ -171,7 +171,7 @@ def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(names.split(",") if isinstance(names, str) else names)
 
 
-def _without_samples(reader: Selector, expression: Predicate | None) -> bool:
+def _without_samples(reader: Selector, expression: FullPredicate | None) -> bool:
     """Whether an expression reads no more than stored columns without samples, whomever it sees."""
     columns = () if expression is None else expression.columns
     return all(

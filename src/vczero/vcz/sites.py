@@ -17,8 +17,8 @@ from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.strings import Strings
 from vczero.vcz.assembly import take_places
 from vczero.vcz.derived import allele_counts, present_alleles, stored_counts
-from vczero.vcz.scan import by_call
-from vczero.vcz.schema import Batch, Metadata, Passed, Predicate
+from vczero.vcz.schema import Batch, Metadata, Passed
+from vczero.vcz.selectivity import FullPredicate
 
 __all__ = [
     "AllOf",
@@ -46,7 +46,7 @@ _REF_BIT: Final = 1 << 7
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(FullPredicate):
     """Sites that pass every one of the tests.
 
     Attributes:
@@ -54,7 +54,7 @@ class AllOf:
         sees_selected: whether all of them are content to see the samples selected.
     """
 
-    tests: tuple[Predicate, ...]
+    tests: tuple[FullPredicate, ...]
     sees_selected: bool = False
 
     @property
@@ -78,11 +78,11 @@ class AllOf:
 
     def by_call(self) -> AllOf:
         """The same with exclusions that drop samples one by one."""
-        return replace(self, tests=tuple(by_call(test) for test in self.tests))
+        return replace(self, tests=tuple(test.by_call() for test in self.tests))
 
 
 @dataclass(frozen=True, slots=True)
-class AlleleLimits:
+class AlleleLimits(FullPredicate):
     """-m, -M: sites with so many alleles, REF counted."""
 
     least: int | None = None
@@ -101,7 +101,7 @@ class AlleleLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Known(FullPredicate):
     """-k, -n: sites with an ID, or without."""
 
     known: bool
@@ -125,7 +125,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class FilterNames:
+class FilterNames(FullPredicate):
     """-f: sites with one of the filters; "." for sites without any.
 
     Attributes:
@@ -152,7 +152,7 @@ class FilterNames:
 
 
 @dataclass(frozen=True, slots=True)
-class Types:
+class Types(FullPredicate):
     """-v, -V: sites with an ALT allele of one of the types, or without.
 
     Raises:
@@ -180,7 +180,7 @@ class Types:
 
 
 @dataclass(frozen=True, slots=True)
-class CountLimits:
+class CountLimits(FullPredicate):
     """-c, -C, -q, -Q: limits on how often an allele occurs, as a number or as a share of the alleles called.
 
     AC and AN are taken as stored where a record has both and all samples are selected, else counted. A share
@@ -228,7 +228,7 @@ class CountLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class GenotypeState:
+class GenotypeState(FullPredicate):
     """-g, -u, -U, -p, -P: sites by what their genotypes are.
 
     Attributes:
@@ -274,7 +274,7 @@ class GenotypeState:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OfSamples:
+class OfSamples(FullPredicate):
     """A test of genotypes that sees some of the samples.
 
     Attributes:
@@ -282,7 +282,7 @@ class OfSamples:
         places: int64, (samples,): where the samples are among those of the batch.
     """
 
-    test: Predicate
+    test: FullPredicate
     places: Int64s
 
     @property
@@ -296,7 +296,7 @@ class OfSamples:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Private:
+class Private(FullPredicate):
     """-x, -X: sites where some samples have ALT alleles and the others have none.
 
     Attributes:
