@@ -146,6 +146,19 @@ def test_from_python(tmp_path: Path) -> None:
     assert list(sizes) == [len(data) for data in expected[1:]]
 
 
+def test_single_files_go_to_paths_too(tmp_path: Path) -> None:
+    """As with every function that writes one file; it appears when it is complete, or not at all."""
+    with vczero.open(changed(tmp_path)) as reader:
+        file = io.BytesIO()
+        for write in (vczero.write_bim, vczero.write_fam, vczero.write_sample, vczero.write_vcf):
+            file.seek(0)
+            size = write(reader, file)
+            assert write(reader, tmp_path / "out") == size
+            assert (tmp_path / "out").read_bytes() == file.getvalue()[:size]
+            with pytest.raises(vczero.OutputError, match="cannot write"):
+                write(reader, tmp_path / "missing" / "out")
+
+
 def test_stores_that_lack_columns(tmp_path: Path) -> None:
     """No IDs, alleles or phases: ".", and N for REF, as in VCF."""
     made = random_calls(4, 3, contigs=["1"], haploid=0.0)

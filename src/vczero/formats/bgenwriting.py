@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from vczero.errors import OptionError
 from vczero.formats.bgen import BgenOptions, BgenVariants, Written, check_samples
 from vczero.formats.bgenindex import BgenIndex
 from vczero.formats.encoder import BATCH_BYTES, Sink, write_all
-from vczero.formats.output import DescriptorSink, open_outputs
+from vczero.formats.output import DescriptorSink, Output, sinks_of
 from vczero.formats.writing import Source, Watch, unwatched
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ __all__ = [
     "write_sample",
 ]
 
-Output: TypeAlias = str | os.PathLike[str] | Sink
 T = TypeVar("T", bound="BgenSource")
 
 _FIRST_BYTES = 1000
@@ -133,8 +132,11 @@ def write_files(reader: BgenSource, files: Files, options: BgenOptions, watch: W
     chosen, count = selected(reader)
     variants = BgenVariants(chosen, count, options)
     names = check_samples(chosen.sample_ids) if files.sample is not None else []
-    with _opened(files) as (sink, index_sink, sample_sink), ExitStack() as stack:
-        index = None
+    outputs = [files.bgen, *(path for path in (files.index, files.sample) if path is not None)]
+    if len({str(output) for output in outputs}) < len(outputs):
+        raise OptionError("the BGEN file, its index and the .sample file need different names")
+    with sinks_of(outputs) as sinks, ExitStack() as stack:
+        sink, index = sinks[0], None
         if files.index is not None:
             index = stack.enter_context(BgenIndex(os.path.dirname(os.path.realpath(files.index))))
         if not isinstance(files.bgen, str | os.PathLike):
@@ -145,13 +147,13 @@ def write_files(reader: BgenSource, files: Files, options: BgenOptions, watch: W
         )
         stack.enter_context(watch(scan))
         size, first = _write(variants, scan, sink, index)
-        if sample_sink is not None:
-            write_all(sample_sink, _sample_text(names))
-        if index is not None and index_sink is not None:
+        if files.sample is not None:
+            write_all(sinks[-1], _sample_text(names))
+        if index is not None:
             # SQLite's file goes last: it has the size of the other, and when it was written.
             changed = os.fstat(sink.fileno()).st_mtime if isinstance(sink, DescriptorSink) else time.time()
             name = os.path.basename(str(files.index)).removesuffix(".bgi")
-            index.finish(index_sink, name=name, size=size, written=int(changed), first=first)
+            index.finish(sinks[1], name=name, size=size, written=int(changed), first=first)
     return size
 
 
@@ -166,7 +168,7 @@ def write_sample(reader: Source, output: Output) -> int:
         OSError: from `output`.
     """
     text = _sample_text(check_samples(reader.sample_ids))
-    with _opened(Files(output)) as (sink, _, _):
+    with sinks_of([output]) as (sink,):
         return write_all(sink, text)
 
 
@@ -183,7 +185,7 @@ def write_bgi(encoder: BgenEncoder, output: Output, *, name: str = "") -> None:
     """
     path = _path(output) if isinstance(output, str | os.PathLike) else None
     folder = None if path is None else os.path.dirname(os.path.realpath(path))
-    with _opened(Files(output)) as (sink, _, _), BgenIndex(folder) as index:
+    with sinks_of([output]) as (sink,), BgenIndex(folder) as index:
         at = 0
         for found in encoder.identities():
             bounds = encoder.offsets[at : at + len(found.counts) + 1]
@@ -215,19 +217,6 @@ def _write(
 def _sample_text(names: Iterable[str]) -> bytes:
     lines = ["ID_1 ID_2 missing", "0 0 0", *(f"{name} {name} 0" for name in names)]
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-@contextmanager
-def _opened(files: Files) -> Iterator[tuple[Sink, Sink | None, Sink | None]]:
-    """Sinks for the files, which appear together."""
-    paths = [files.bgen, files.index, files.sample]
-    names = [str(path) for path in paths if isinstance(path, str | os.PathLike)]
-    if len(set(names)) < len(names):
-        raise OptionError("the BGEN file, its index and the .sample file need different names")
-    with open_outputs(names) as opened:
-        left = iter(opened)
-        sinks: list[Any] = [next(left) if isinstance(path, str | os.PathLike) else path for path in paths]
-        yield sinks[0], sinks[1], sinks[2]
 
 
 def _path(path: str | os.PathLike[str] | None) -> str | None:

@@ -6,14 +6,25 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vczero.errors import OutputError
 
 if TYPE_CHECKING:
-    from vczero.formats.encoder import Buffer
+    from vczero.formats.encoder import Buffer, Sink
 
-__all__ = ["ClosedPipeError", "Companion", "DescriptorSink", "open_output", "open_outputs"]
+__all__ = [
+    "ClosedPipeError",
+    "Companion",
+    "DescriptorSink",
+    "Output",
+    "open_output",
+    "open_outputs",
+    "sinks_of",
+]
+
+Output: TypeAlias = "str | os.PathLike[str] | Sink"
+"""A path, or a binary file, which stays open."""
 
 STDOUT = 1
 
@@ -115,6 +126,19 @@ def open_outputs(paths: Sequence[str], companion: Companion | None = None) -> It
     finally:
         for each in begun:
             each.discard()
+
+
+@contextmanager
+def sinks_of(outputs: Sequence[Output]) -> Iterator[list[Sink]]:
+    """Sinks for outputs: binary files as they are, those at paths as `open_outputs` has them.
+
+    Raises:
+        OutputError: a file cannot be made or completed.
+    """
+    paths = [os.fspath(output) for output in outputs if isinstance(output, str | os.PathLike)]
+    with open_outputs(paths) as opened:
+        made = iter(opened)
+        yield [next(made) if isinstance(output, str | os.PathLike) else output for output in outputs]
 
 
 class _Begun(NamedTuple):

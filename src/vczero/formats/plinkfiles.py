@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Protocol
 
-from vczero.formats.encoder import Sink, Together, write, write_all, write_together
-from vczero.formats.output import open_outputs
+from vczero.formats.encoder import Together, write_all, write_together
+from vczero.formats.output import Output, open_outputs, sinks_of
 from vczero.formats.plink import BedEncoder, BimEncoder, fam_text
 from vczero.formats.rowfile import RowSource
-from vczero.formats.writing import Source, Watch, encoded, unwatched
+from vczero.formats.writing import Source, Watch, encoded, unwatched, write_selected
 
 __all__ = ["PlinkSource", "plink_encoders", "write_bim", "write_fam", "write_plink"]
 
@@ -64,28 +64,29 @@ def write_plink(
             write_together(together, scan, sinks)
 
 
-def write_bim(reader: PlinkSource, output: Sink, *, allow_extra_chr: bool = False) -> int:
+def write_bim(reader: PlinkSource, output: Output, *, allow_extra_chr: bool = False) -> int:
     """Write a .bim of the records that a reader selects, and return the number of bytes.
 
     Args:
         reader, allow_extra_chr: as for `write_plink`.
-        output: a binary file; stays open.
+        output: a path, or a binary file, which stays open.
 
     Raises:
         RecordError: a record cannot be written.
-        VczeroError: the store cannot be read.
+        VczeroError: the store cannot be read, or the file cannot be written.
         OSError: from `output`.
     """
-    encoder = BimEncoder(reader, allow_extra_chr=allow_extra_chr)
-    with encoded(reader, encoder) as batches:
-        return write(encoder, batches, output)
+    return write_selected(reader, BimEncoder(reader, allow_extra_chr=allow_extra_chr), output)
 
 
-def write_fam(reader: PlinkSource, output: Sink) -> int:
+def write_fam(reader: PlinkSource, output: Output) -> int:
     """Write a .fam of the samples that a reader selects, and return the number of bytes.
 
     Raises:
         SelectionError: a name that PLINK files cannot hold.
+        OutputError: the file cannot be written.
         OSError: from `output`.
     """
-    return write_all(output, fam_text(reader))
+    samples = fam_text(reader)
+    with sinks_of([output]) as (sink,):
+        return write_all(sink, samples)

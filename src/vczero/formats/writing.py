@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeAlias
 
-from vczero.formats.encoder import BATCH_BYTES, Encoder, Sink, Together, write
+from vczero.formats.encoder import BATCH_BYTES, Encoder, Together, write
+from vczero.formats.output import Output, sinks_of
 from vczero.formats.rewriting import metadata_after, rewriting
 from vczero.vcz.schema import Batch, Metadata, Rewrite
 
-__all__ = ["Source", "Watch", "encoded", "unwatched", "write_query", "write_vcf"]
+__all__ = ["Source", "Watch", "encoded", "unwatched", "write_query", "write_selected", "write_vcf"]
 
 Watch: TypeAlias = Callable[[Any], AbstractContextManager[object]]
 """What is entered around a scan, and gets it: to show how far it has come."""
@@ -39,7 +40,7 @@ class Source(Metadata, Protocol):
 
 def write_vcf(
     reader: Source,
-    output: Sink,
+    output: Output,
     *,
     genotypes: bool = True,
     header: bool = True,
@@ -50,23 +51,22 @@ def write_vcf(
     """Write the records that a reader selects as VCF or BCF, and return the number of bytes.
 
         with vczero.open("cohort.vcz", samples=["NA00001"], semantics="view") as reader:
-            with open("one.vcf", "wb") as file:
-                vczero.write_vcf(reader, file, recount=True)
+            vczero.write_vcf(reader, "one.vcf", recount=True)
 
     Args:
         reader: its samples are the columns, in order. With its semantics "view" or "query" INFO is written as
             it is stored, with "selection" what can be computed from a subset's genotypes is.
-        output: a binary file; stays open.
+        output: a path, whose file appears when it is complete; or a binary file, which stays open.
         genotypes: whether there are FORMAT and sample columns.
         header: whether there is a header.
         recount: whether AC and AN are counted in the samples selected, as `bcftools view -s` does.
         rewrites: what `vczero.rewrites` made for the reader: alleles trimmed, tags filled in.
         output_type: as `bcftools view -O` has it: "v" VCF, "z" VCF in BGZF, "u" BCF, "b" BCF in BGZF; "z" and
-            "b" may have a level of compression, 0 to 9, as in "b1".
+            "b" may have a level of compression, 0 to 9, as in "b1". The name of the file says nothing here.
 
     Raises:
         OptionError: no such output type, or BCF without a header.
-        VczeroError: the store cannot be read.
+        VczeroError: the store cannot be read, or the file cannot be written.
         OSError: from `output`.
     """
     from vczero.formats.outputtype import OutputType, record_encoder
@@ -74,12 +74,12 @@ def write_vcf(
     kind = OutputType.parse(output_type)
     after = metadata_after(reader, rewrites)
     encoder = record_encoder(after, kind, genotypes=genotypes, header=header, recount=recount)
-    return _write(reader, rewriting(encoder, rewrites), output)
+    return write_selected(reader, rewriting(encoder, rewrites), output)
 
 
 def write_query(
     reader: Source,
-    output: Sink,
+    output: Output,
     query_format: str,
     *,
     print_header: bool = False,
@@ -110,7 +110,7 @@ def write_query(
         add_newline=add_newline,
         print_header=print_header,
     )
-    return _write(reader, encoder, output, exclude_calls=encoder.prints_calls)
+    return write_selected(reader, encoder, output, exclude_calls=encoder.prints_calls)
 
 
 def encoded(reader: Source, encoder: Encoder | Together, *, exclude_calls: bool = False) -> Any:
@@ -127,6 +127,7 @@ def encoded(reader: Source, encoder: Encoder | Together, *, exclude_calls: bool 
     )
 
 
-def _write(reader: Source, encoder: Encoder, output: Sink, *, exclude_calls: bool = False) -> int:
-    with encoded(reader, encoder, exclude_calls=exclude_calls) as batches:
-        return write(encoder, batches, output)
+def write_selected(reader: Source, encoder: Encoder, output: Output, *, exclude_calls: bool = False) -> int:
+    """Write what an encoder makes of the selection, and return the number of bytes; see `encoded`."""
+    with sinks_of([output]) as (sink,), encoded(reader, encoder, exclude_calls=exclude_calls) as batches:
+        return write(encoder, batches, sink)
