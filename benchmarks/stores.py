@@ -8,7 +8,8 @@ and from the one before it, so that all hold the same data:
     cohort.v3.vcz       the same arrays and codecs in Zarr v3
     cohort.sharded.vcz  the same in shards of 6 chunks by all samples
     cohort.vcz.zip      cohort.vcz in one zip file, stored
-    cohort10.vcz        cohort.vcz ten times over by hard links: for memory, not for regions
+    cohort10.vcz        cohort.vcz ten times over by hard links: for memory and long runs, not for regions
+    cohort10.bcf        cohort.bcf ten times over: the same records; positions repeat, so there is no index
     cohort.icechunk     cohort.v3.vcz in an icechunk repository
     rich.bcf, rich.vcz  20,000 samples x 2,000 variants with GT, AD, DP, GQ, PL, unphased, 2 % missing
 
@@ -313,6 +314,12 @@ def _tile(path: Path) -> None:
                 (target.parent / name).hardlink_to(file)
 
 
+def _repeat_bcf(path: Path) -> None:
+    """The cohort's compressed records, as often as `_tile` repeats its chunks."""
+    again = [str(store("cohort.bcf"))] * TILES
+    subprocess.run(["bcftools", "concat", "--naive", "-o", str(path), *again], check=True)
+
+
 def _say_older(path: Path) -> None:
     """The cohort's store, but for the version that it says it is of: 0.4, which has no other arrays."""
     shutil.copytree(store("cohort.vcz"), path, copy_function=os.link)
@@ -329,6 +336,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "cohort.sharded.vcz": _copy_v3(sharded=True),
     "cohort.vcz.zip": _zip,
     "cohort10.vcz": _tile,
+    "cohort10.bcf": _repeat_bcf,
     "cohort.v04.vcz": _say_older,
     "cohort.icechunk": _icechunk,
     "rich.bcf": lambda path: _write_bcf(path, RICH_HEADER, RICH_SAMPLES, _rich_lines()),

@@ -206,7 +206,7 @@ def test_importing_vczero_is_cheap() -> None:
 def test_the_command_line_on_a_local_store_loads_nothing_slow(
     arguments: list[str], example_store: Path
 ) -> None:
-    """zarr-python, pandas or an event loop would cost more than the whole of a small query."""
+    """zarr-python, pandas, an event loop or numcodecs would cost more than the whole of a small query."""
     argv = [argument.format(store=example_store) for argument in arguments]
     code = (
         "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
@@ -215,4 +215,5 @@ def test_the_command_line_on_a_local_store_loads_nothing_slow(
     done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stderr.split()}
     assert "click" in loaded
-    assert not loaded & {"zarr", "pandas", "asyncio", "anyio", "fsspec", "obstore", "icechunk", "pyparsing"}
+    slow = {"zarr", "numcodecs", "pandas", "asyncio", "anyio", "fsspec", "obstore", "icechunk", "pyparsing"}
+    assert not loaded & slow

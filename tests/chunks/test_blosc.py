@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import ClassVar
@@ -416,3 +418,28 @@ FROZEN = (
     "0201940100080000000400005100000033000000180000001700000028b52ffd6000036d00001800800302007c"
     "07a6c29d02361a00000028b52ffd600003850000182000100300e5a002c4c350f740012c"
 )
+
+
+def test_frames_that_do_not_fill_their_block_are_refused():
+    """A Zstandard frame of fewer bytes than its block has, or of more, or with bytes behind it."""
+    data = genotypes(20_000)
+    for other in (genotypes(19_992), genotypes(20_008)):
+        frame = numcodecs.Zstd().encode(other)
+        for stored in (frame, frame + b"rest", frame[:-3]):
+            body = struct.pack("<II", 20, len(stored)) + stored
+            flags = 4 << 5 | 0x10
+            chunk = struct.pack("<4B3I", 2, 1, flags, 1, len(data), len(data), 16 + len(body)) + body
+            for start, stop in [(0, 20_000), (3, 19_999)]:
+                with pytest.raises(ChunkError):
+                    decoded(chunk, len(data), start, stop)
+
+
+def test_numcodecs_is_for_other_compressors_than_zstandard():
+    """A query of a store of Zstandard chunks does not pay for its import."""
+    code = (
+        "import sys, numpy as np; from vczero.chunks import blosc;"
+        "chunk = bytes.fromhex(sys.argv[1]); out = np.empty((1, 100_000), np.uint8);"
+        "blosc.decompress_spans(chunk, 100_000, out, [(0, 100_000)]);"
+        "assert 'numcodecs' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, GOOD.hex()], check=True)

@@ -226,9 +226,6 @@ def test_zstd_frames_without_a_size() -> None:
         decoder.decode(b"\x50\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc", (100,))
 
 
-@pytest.mark.skipif(
-    tuple(map(int, numcodecs.__version__.split(".")[:3])) < (0, 16, 4), reason="one frame only"
-)
 def test_zstd_frames_in_a_row() -> None:
     """Several frames are one chunk if the sum of their sizes is right."""
     codec, raw = numcodecs.Zstd(checksum=True), NUMBERS.tobytes()

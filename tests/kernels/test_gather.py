@@ -78,3 +78,20 @@ def test_sizes_that_do_not_fit_are_refused():
             gather.take(blocks, wanted._replace(**wrong), out)
     with pytest.raises(ValueError, match="does not fit"):
         gather.take(blocks, wanted, np.zeros((2, 8), np.uint8)[:, ::2])
+
+
+@pytest.mark.parametrize("shuffle", SHUFFLES)
+@pytest.mark.parametrize("typesize", [1, 2, 3, 4, 8])
+def test_blocks_are_put_in_order_as_blosc_does(shuffle, typesize):
+    """Of any length: whole elements or not, a multiple of 8 of them or not, shorter than one."""
+    for size in (1, 7, 64, 129, 400, 1001, 4096, 4099):
+        whole = np.random.default_rng(size).integers(0, 3, size, np.uint8)
+        found = shuffled(whole, 0, typesize, shuffle)
+        stored = whole if found is None else found[0]
+        out = np.full(size, 77, np.uint8)
+        gather.in_order(stored, typesize, "none" if found is None else shuffle, out)
+        np.testing.assert_array_equal(out, whole)
+        if found is not None:
+            np.testing.assert_array_equal(gather.in_order_numpy(stored, typesize, shuffle), whole)
+    with pytest.raises(ValueError, match="fit"):
+        gather.in_order(np.zeros(8, np.uint8), 4, "bytes", np.zeros(7, np.uint8))

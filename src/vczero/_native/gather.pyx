@@ -5,6 +5,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+include "clones.pxi"
+
 cdef enum:
     PLAIN = 0
     BYTES = 1
@@ -131,3 +133,34 @@ def take(
                         line + place * width + (first - base - starts[place]),
                     )
                     first += count
+
+
+cdef cloned weave(const uint8_t* source, Py_ssize_t count, Py_ssize_t typesize, uint8_t* out) noexcept nogil:
+    # Byte i of line k, of `count` bytes, becomes byte k of element i.
+    cdef Py_ssize_t i, k
+    if typesize == 2:
+        for i in range(count):
+            out[2 * i] = source[i]
+            out[2 * i + 1] = source[count + i]
+    elif typesize == 4:
+        for i in range(count):
+            out[4 * i] = source[i]
+            out[4 * i + 1] = source[count + i]
+            out[4 * i + 2] = source[2 * count + i]
+            out[4 * i + 3] = source[3 * count + i]
+    else:
+        for k in range(typesize):
+            for i in range(count):
+                out[typesize * i + k] = source[k * count + i]
+
+
+def in_order(const uint8_t[::1] block, Py_ssize_t typesize, uint8_t[::1] out):
+    cdef Py_ssize_t total = block.shape[0], count
+    if typesize < 1 or out.shape[0] != total:
+        raise ValueError("the output does not fit")
+    if not total:
+        return
+    count = total // typesize
+    with nogil:
+        weave(&block[0], count, typesize, &out[0])
+        memcpy(&out[0] + count * typesize, &block[0] + count * typesize, total - count * typesize)

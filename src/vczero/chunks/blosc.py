@@ -10,10 +10,10 @@
 only (or `open_chunk`, for several calls on one chunk). `nbytes` is what the array's metadata promise: a
 chunk that says otherwise is refused before anything is allocated.
 
-The decompressor is numcodecs'. Bytes under bitshuffle (small numbers, flags) are decompressed without
-unshuffling, some blocks at a time, and unshuffled by a kernel of ours; anything else goes
-through numcodecs untouched. The only state is scratch memory, one per thread. numcodecs releases the GIL,
-and takes a lock on the main thread only.
+Blocks that are Zstandard frames are decompressed by `zstd.fill`, those of other compressors by numcodecs,
+which is imported for them only; both release the GIL. Bytes under bitshuffle (small numbers, flags) are
+decompressed some blocks at a time and unshuffled, or counted, by kernels of ours. The only state is memory
+and a decompressor for each thread. numcodecs takes a lock on the main thread only.
 
 All raise `ChunkError` for bytes that are not such a chunk, with the reason alone: the caller knows array,
 chunk and key.
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vczero.chunks import zstd
 from vczero.chunks.blosc_index import (
     BITSHUFFLE,
     HEADER_BYTES,
@@ -94,7 +95,7 @@ def decompress_spans(
         ours = header.has_planes and nbytes >= SMALL_BYTES
         if out.size == nbytes and out.flags.c_contiguous and not ours:
             if nbytes:
-                _library(data, out.reshape(-1))
+                _whole(header, data, out.reshape(-1))
             return
         data = SparseBlosc(read_index(header, data), (0,), (data,))
     header = _same_size(data, nbytes)
@@ -299,8 +300,54 @@ def _groups(chunk: SparseBlosc, blocks: Int64s, *, ordered: bool) -> Iterator[tu
         group = blocks[begin : begin + at_most]
         numbers = group.tolist()
         nbytes = size * (len(numbers) - 1) + min(size, header.nbytes - size * numbers[-1])
-        _library(_rebuild(chunk, numbers, nbytes, ordered=ordered), scratch[:nbytes])
-        yield group, scratch[:nbytes]
+        run = scratch[:nbytes]
+        if not header.is_zstd:
+            _library(_rebuild(chunk, numbers, nbytes, ordered=ordered), run)
+        else:
+            stored = zip(chunk.index.starts[group].tolist(), chunk.index.stops[group].tolist(), strict=True)
+            for place, (start, stop) in zip(range(0, nbytes, size), stored, strict=True):
+                _inflate(chunk.stored(start, stop), 0, run[place : place + size])
+            if ordered and header.shuffle != "none":
+                run = _scratch(nbytes, "ordered")
+                for place in range(0, nbytes, size):
+                    block = slice(place, min(place + size, nbytes))
+                    gather.in_order(scratch[block], header.typesize, header.shuffle, run[block])
+        yield group, run
+
+
+def _whole(header: Header, data: Buffer, out: Bytes) -> None:
+    # All blocks of a chunk, in order.
+    if header.is_plain:
+        out[:] = np.frombuffer(data, np.uint8, len(out), HEADER_BYTES)
+        return
+    if not header.is_zstd:
+        _library(data, out)
+        return
+    if len(data) < header.index_bytes:
+        raise ChunkError(f"the chunk ends within its block offsets, after {len(data)} bytes")
+    view, size, shuffle = memoryview(data), header.block_bytes, header.shuffle
+    starts = struct.unpack_from(f"<{header.blocks}I", data, HEADER_BYTES)
+    for start, place in zip(starts, range(0, len(out), size), strict=True):
+        block = out[place : place + size]
+        if shuffle == "none":
+            _inflate(view, start, block)
+        else:
+            stored = _scratch(len(block))
+            _inflate(view, start, stored)
+            gather.in_order(stored, header.typesize, shuffle, block)
+
+
+def _inflate(stored: memoryview, start: int, out: Bytes) -> None:
+    # One block, whose length and bytes begin at `start`; where it did not get shorter it is stored as it is.
+    stop = start + 4
+    length = int.from_bytes(stored[start:stop], "little")
+    frame = stored[stop : stop + length]
+    if len(frame) != length:
+        raise ChunkError(f"the chunk ends within a block, after {len(stored)} bytes")
+    if length == len(out):
+        out[:] = np.frombuffer(frame, np.uint8)
+    else:
+        zstd.fill(frame, out)
 
 
 def _rebuild(chunk: SparseBlosc, blocks: Sequence[int], nbytes: int, *, ordered: bool) -> bytes:

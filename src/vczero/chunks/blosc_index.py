@@ -44,6 +44,7 @@ HEADER_BYTES: Final = 16
 # c-blosc seldom makes smaller blocks: the first request for a chunk nearly always brings all offsets.
 LIKELY_BLOCK_BYTES: Final = 16 * 1024
 SHUFFLE, MEMCPY, BITSHUFFLE, UNSPLIT = 0x01, 0x02, 0x04, 0x10
+_ZSTD: Final = (4, 1)  # codec and its version
 
 header_struct: Final = struct.Struct("<4B3I")
 
@@ -73,6 +74,11 @@ class Header(NamedTuple):
     def is_plain(self) -> bool:
         """Are the bytes stored as they are?"""
         return bool(self.flags & MEMCPY)
+
+    @property
+    def is_zstd(self) -> bool:
+        """Is each block one Zstandard frame, or stored as it is?"""
+        return (self.flags >> 5, self.codec_version) == _ZSTD and bool(self.flags & UNSPLIT)
 
     @property
     def has_planes(self) -> bool:

@@ -13,7 +13,6 @@ Arrays that are made here are C-contiguous, writable and the caller's own.
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -41,7 +40,6 @@ Stored = Buffer | SparseBlosc
 """The stored bytes of a chunk, or the Blosc blocks of it that hold the wanted rows."""
 
 _SMALL_BYTES = 2**16  # no gain is to be had from parts of a smaller chunk
-_BLOSC_SIZES = struct.Struct("<4xI4xI")  # decoded and stored bytes, in the header
 
 _ReadWhole = Callable[[Any, _Array], None]  # fills a contiguous array of the whole chunk
 _ReadSpans = Callable[[Any, _Bytes, _Runs], None]  # fills (rows, row bytes) with runs of the decoded bytes
@@ -251,32 +249,18 @@ def _copy_spans(meta: ArrayMeta) -> _ReadSpans:
 
 def _blosc_decoder(meta: ArrayMeta) -> _FixedDecoder:
     """For elements in C order behind Blosc and nothing else, of which blocks can be decoded singly."""
-    from numcodecs.blosc import decompress as decompress_small
-
     size = math.prod(meta.chunk_shape) * meta.dtype.itemsize
     whole_span = ((0, size),)
     decompress = blosc.decompress_spans
-    read_sizes = _BLOSC_SIZES.unpack_from
 
     def whole(data: Any, out: _Array) -> None:
         decompress(data, size, out.reshape(1, -1).view(np.uint8), whole_span)
-
-    def small(data: Any, out: _Array) -> None:
-        # Handing numcodecs a destination costs more than copying so little.
-        if len(data) < 16 or read_sizes(data) != (size, len(data)):
-            return whole(data, out)  # which says what is wrong
-        try:
-            decoded = decompress_small(data)
-        except (RuntimeError, ValueError) as error:
-            raise ChunkError("the Blosc chunk does not decompress: its blocks are damaged") from error
-        out.reshape(-1).view(np.uint8)[:] = np.frombuffer(decoded, np.uint8)
-        return None
 
     def spans(data: Any, out: _Bytes, wanted: _Runs) -> None:
         decompress(data, size, out, wanted)
 
     if size <= _SMALL_BYTES:
-        return _FixedDecoder(meta, small if size <= blosc.SMALL_BYTES else whole, None)
+        return _FixedDecoder(meta, whole, None)
     return _FixedDecoder(meta, whole, spans, is_blosc=True)
 
 

@@ -89,24 +89,14 @@ def _blosc(_: Mapping[str, Any]) -> BytesCodec:
 
 
 def _zstd(_: Mapping[str, Any]) -> BytesCodec:
-    from numcodecs.zstd import decompress
-
     def decode(data: Buffer, size: int | None) -> Buffer:
-        if size is not None:
-            dest = np.empty(size, np.uint8)
-            into(data, dest)
-            return dest
-        if zstd.largest_size(data) > MAX_CHUNK_BYTES:
-            raise ChunkError("it decompresses to too many bytes")
-        return _call("Zstandard", decompress, data)
+        if size is None:
+            return zstd.decode(data, MAX_CHUNK_BYTES)
+        dest = np.empty(size, np.uint8)
+        zstd.fill(data, dest)
+        return dest
 
-    def into(data: Buffer, dest: Bytes) -> None:
-        size = zstd.frame_size(data)
-        if size is not None and size != len(dest):  # then it has several frames, or is not what it should be
-            check_size(zstd.largest_size(data), len(dest))
-        _call("Zstandard", decompress, data, dest)
-
-    return BytesCodec(decode, into)
+    return BytesCodec(decode, zstd.fill)
 
 
 def _lz4(_: Mapping[str, Any]) -> BytesCodec:

@@ -1,17 +1,20 @@
-"""What the headers of a Zstandard buffer say about its decoded size (RFC 8878, section 3.1); nothing is
-decoded.
+"""Zstandard: decoding into memory that is there, and what headers say about decoded sizes (RFC 8878, 3.1).
 
-numcodecs allocates what the headers claim, so they are read before it is called.
+What headers claim is never allocated unread: a hostile one may claim anything.
 """
 
 from __future__ import annotations
 
+import threading
+from typing import cast
+
 import numpy as np
 import numpy.typing as npt
+from zstandard import ZstdDecompressionReader, ZstdDecompressor, ZstdError
 
 from vczero.errors import ChunkError
 
-__all__ = ["frame_size", "largest_size"]
+__all__ = ["decode", "fill"]
 
 Buffer = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
 
@@ -20,16 +23,56 @@ _MAX_BLOCK_BYTES = 2**17
 _RLE_BLOCK = 1
 
 
-def frame_size(data: Buffer) -> int | None:
-    """Decoded bytes of the first frame, or None where its header does not tell.
+class _Local(threading.local):
+    """A decompressor of the thread's own: to make one costs more than to decode a small frame."""
+
+    def __init__(self) -> None:
+        self.decompressor = ZstdDecompressor()
+
+
+_local = _Local()
+
+
+def fill(data: Buffer, out: npt.NDArray[np.uint8]) -> None:
+    """Decode frames into `out`, uint8 (bytes,), contiguous, which they have to fill. Releases the GIL.
 
     Raises:
-        ChunkError: there is no frame.
+        ChunkError: they do not, or are damaged.
     """
-    return _header(data, 0)[1]
+    reader = _reader(data)
+    try:
+        if reader.readinto(out) == len(out) and not reader.read(1):
+            return
+    except ZstdError as error:
+        raise _damaged(error) from None
+    raise ChunkError(f"its Zstandard frames do not hold {len(out)} bytes")
 
 
-def largest_size(data: Buffer) -> int:
+def decode(data: Buffer, at_most: int) -> bytes:
+    """What frames hold that may not say how much it is.
+
+    Raises:
+        ChunkError: it may be more than `at_most` bytes, or they are damaged.
+    """
+    size = _largest_size(data)
+    if size > at_most:
+        raise ChunkError("it decompresses to too many bytes")
+    try:
+        return _reader(data).read(size)
+    except ZstdError as error:
+        raise _damaged(error) from None
+
+
+def _reader(data: Buffer) -> ZstdDecompressionReader:
+    # An ndarray is a buffer, to mypy from 3.12 on.
+    return _local.decompressor.stream_reader(cast("bytes", data), read_across_frames=True)
+
+
+def _damaged(error: ZstdError) -> ChunkError:
+    return ChunkError(f"Zstandard cannot decode it ({error})")
+
+
+def _largest_size(data: Buffer) -> int:
     """Decoded bytes of all frames; for a frame that does not tell, the most that its blocks can decode to.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Some bytes of each row, taken from shuffled blocks without the rest being put in order.
+"""Shuffled blocks: put in order, or some bytes of each row taken from them as they are.
 
 What Blosc's shuffles make of a block of n elements of t bytes, and perhaps a few bytes behind them (c-blosc
 1.21 observed). Byte shuffle: the first bytes of all elements, then the second ones, and so on. Bitshuffle,
@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero._native import gather as _native
-from vczero.kernels.bitplanes import unshuffle_numpy
+from vczero.kernels.bitplanes import unshuffle, unshuffle_numpy
 
-__all__ = ["Blocks", "Shuffle", "Wanted", "take", "take_numpy"]
+__all__ = ["Blocks", "Shuffle", "Wanted", "in_order", "in_order_numpy", "take", "take_numpy"]
 
 Bytes = npt.NDArray[np.uint8]
 Int64s = npt.NDArray[np.int64]
@@ -82,7 +82,7 @@ def take_numpy(blocks: Blocks, wanted: Wanted, out: Bytes) -> None:
     """`take` in NumPy."""
     run, size = blocks.run, blocks.block_bytes
     parts = [run[start : start + size] for start in range(0, len(run), size)]
-    in_order = [_in_order(part, blocks.typesize, blocks.shuffle) for part in parts]
+    in_order = [in_order_numpy(part, blocks.typesize, blocks.shuffle) for part in parts]
     whole = np.concatenate([np.empty(0, np.uint8), *in_order])
     places = (wanted.starts[:, None] + np.arange(wanted.width)).reshape(-1)
     numbers = wanted.rows[:, None] * wanted.row_bytes + places - blocks.at
@@ -90,7 +90,33 @@ def take_numpy(blocks: Blocks, wanted: Wanted, out: Bytes) -> None:
     out[known] = whole[numbers[known]]
 
 
-def _in_order(block: Bytes, typesize: int, shuffle: Shuffle) -> Bytes:
+def in_order(block: Bytes, typesize: int, shuffle: Shuffle, out: Bytes) -> None:
+    """Write the bytes of one block to `out` as they were before they were shuffled. Releases the GIL.
+
+    Args:
+        block: uint8 (bytes,), contiguous.
+        typesize: bytes of an element, as far as shuffling goes.
+        shuffle: how the elements lie.
+        out: uint8 (bytes,), contiguous; not `block` itself.
+
+    Raises:
+        ValueError: the sizes do not fit.
+    """
+    count = len(block) // typesize
+    if shuffle == "none" or (shuffle == "bits" and count % 8):
+        out[:] = block
+    elif shuffle == "bits" and count:
+        bytewise = out if typesize == 1 else block.copy()
+        elements = count * typesize
+        unshuffle(block[:elements], count, 0, elements, bytewise[:elements].reshape(1, -1), 0)
+        if typesize > 1:
+            _native.in_order(bytewise, typesize, out)
+    else:
+        _native.in_order(block, typesize, out)
+
+
+def in_order_numpy(block: Bytes, typesize: int, shuffle: Shuffle) -> Bytes:
+    """What `in_order` writes, in NumPy."""
     count = len(block) // typesize
     if shuffle == "none" or (shuffle == "bits" and count % 8):
         return block
