@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.command import MAIN, argv, output, process, vczero
+from support.command import MAIN, argv, output, process, raw_output, vczero
 from support.vcz_builder import build_vcz, example_columns
 from vczero.cli.options import READING, SELECTION
 from vczero.cli.query import query
@@ -218,6 +219,27 @@ def test_output_that_cannot_be_written(tmp_path: Path, example_store: Path) -> N
             done = process("view", example_store, capture_output=False, stdout=full, stderr=subprocess.PIPE)
         assert done.returncode == 1
         assert re.fullmatch(r"vczero: error: cannot write standard output: .*\n", done.stderr)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a POSIX shell and a full device")
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        ("view {store} >&-", 1, "vczero: error: cannot write standard output: .*\n"),
+        ("view --no-version -o {out} {store} >&- 2>&- <&-", 0, ""),
+        ("--version >/dev/full", 1, "vczero: error: cannot write standard output: .*\n"),
+    ],
+)
+def test_standard_streams_that_are_closed_or_full(
+    given: str, code: int, said: str, example_store: Path, tmp_path: Path
+) -> None:
+    """An error if it is the output; else no matter, and no file that is opened is taken for one of them."""
+    command = f"exec {shlex.join(argv())} {given.format(store=example_store, out=tmp_path / 'out.vcf')}"
+    done = subprocess.run(["sh", "-c", command], check=False, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == code
+    assert re.fullmatch(said, done.stderr)
+    if code == 0:
+        assert (tmp_path / "out.vcf").read_bytes() == raw_output("view", "--no-version", example_store)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSIX")

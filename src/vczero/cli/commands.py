@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # once more at exit, takes a fifth of a short command's time. `running.opened` ends the first of the two.
     gc.disable()
     atexit.register(gc.freeze)
+    _open_closed()
     try:
         sys.exit(_exit_code(arguments))
     finally:
@@ -125,9 +126,7 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         _complain("vczero: error: interrupted")
         return _INTERRUPTED
     except (ClosedPipeError, BrokenPipeError):
-        # What Python still holds for standard output has nowhere to go; without this it would say so at exit.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_stdout()
         return _BROKEN_PIPE
     except VczeroError as error:
         _complain(f"vczero: error: {error}")
@@ -139,6 +138,29 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         ):
             _complain(f"  {_visible(error.text)}\n  {' ' * len(_visible(error.text[: error.position]))}^")
         return _USAGE if isinstance(error, OptionError) else 1
+    except OSError as error:  # from click, which prints help
+        _forget_stdout()
+        _complain(f"vczero: error: cannot write standard output: {error.strerror}")
+        return 1
+
+
+def _open_closed() -> None:
+    """Open the standard streams that the caller has closed, lest a file that is opened next be taken for one.
+
+    What is written to standard output fails then, and to standard error goes nowhere.
+    """
+    for descriptor, stream in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR if stream == "stderr" else os.O_RDONLY)
+            setattr(sys, stream, open(descriptor, "r" if stream == "stdin" else "w", closefd=False))  # noqa: SIM115
+
+
+def _forget_stdout() -> None:
+    """Let go of what Python still holds for standard output, or it would complain of it at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _visible(text: str) -> str:
