@@ -460,6 +460,27 @@ def test_the_command_is_in_the_header(example_store: Path) -> None:
     assert "vczero" not in output("view", "-h", "--no-version", example_store)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="arguments of any bytes")
+def test_arguments_that_are_not_utf8(example_store: Path, tmp_path: Path) -> None:
+    """Python hands such bytes over as surrogates: they are printed as they are, and legible in headers."""
+    header = output("view", "-h", "-r", "\udcff", example_store)
+    assert "-r '?'" in header
+    done = vczero(
+        "query", "-f", "\udcff%POS", "-i", 'ID!="\udcff" && GT!="\udcff"', "-r", "1:1-400000", example_store
+    )
+    assert (done.written, done.stderr) == (b"\xff317101\n", "")
+    stem = tmp_path / "\udcff"
+    output("view-bgen", "-r", "1:1-400000", "-o", stem, example_store)
+    assert (tmp_path / "\udcff.bgen.bgi").exists()
+
+
+def test_half_a_character_in_the_metadata(tmp_path: Path) -> None:
+    """JSON may hold one; a header cannot."""
+    attrs = {"vcf_zarr_version": "0.4", "vcf_meta_information": [["reference", "half \ud800"]]}
+    path = build_vcz(tmp_path / "a.vcz", example_columns(3, 2), attrs=attrs)
+    assert "##reference=half ?\n" in output("view", "-h", path)
+
+
 def test_a_store_of_many_chunks_comes_in_order(tmp_path: Path) -> None:
     """Workers finish in any order; lines come in the store's."""
     columns = example_columns(500, 6)

@@ -111,6 +111,7 @@ class BgenIndex:
         Raises:
             OutputError: the database cannot be written.
         """
+        name = name.encode(errors="replace").decode()
         try:
             self._database.execute(
                 "INSERT INTO Metadata VALUES (?, ?, ?, ?, ?)", (name, size, written, first, int(time.time()))

@@ -132,7 +132,8 @@ class PvarEncoder:
     def header(self) -> bytes:
         """Meta-information, and the columns' names."""
         lines = vcf_header(self._metadata, info=self._info, formats=[], samples=[]).splitlines()
-        return "".join(f"{line}\n" for line in lines if not line.startswith("##fileformat=")).encode()
+        text = "".join(f"{line}\n" for line in lines if not line.startswith("##fileformat="))
+        return text.encode(errors="replace")
 
     def encode(self, batch: Batch) -> Sequence[Buffer]:
         """A line for each variant.

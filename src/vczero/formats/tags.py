@@ -237,7 +237,7 @@ def _format_name(tag: Tag) -> str:
 
 def literal(value: str) -> Slot:
     """A slot that writes the same text always."""
-    piece = pieces.Literal(value.encode())
+    piece = pieces.Literal(value.encode(errors="surrogateescape"))
     return Slot(frozenset(), lambda _: piece)
 
 

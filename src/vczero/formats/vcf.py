@@ -83,7 +83,7 @@ class VcfEncoder:
             return b""
         return vcf_header(
             self._metadata, info=self.info, formats=self.formats, samples=self.samples, extra=self._extra
-        ).encode()
+        ).encode(errors="replace")
 
     def encode(self, batch: Batch) -> text.Blocks:
         """A line for each variant of the batch."""

@@ -93,7 +93,7 @@ class _Resolver:
         if isinstance(node, Number):
             return Constant(node.value)
         if isinstance(node, Text):
-            return TextConstant(node.value.encode())
+            return TextConstant(node.value.encode(errors="surrogateescape"))
         if isinstance(node, File):
             return node
         if isinstance(node, Tag):
@@ -174,12 +174,11 @@ class _Resolver:
         if isinstance(ours, Genotype):
             if swapped and symbol in ("~", "!~"):
                 raise self.names.error(node.start, "the regular expression must stand on the right")
-            view, constant = as_keyword(other_node.value)
-            automaton = (
-                self._pattern(node, TextConstant(constant.encode()))[1] if symbol in ("~", "!~") else None
-            )
+            view, keyword = as_keyword(other_node.value)
+            constant = keyword.encode(errors="surrogateescape")
+            automaton = self._pattern(node, TextConstant(constant))[1] if symbol in ("~", "!~") else None
             phased = self.names.phased() if view == "text" else None
-            return GenotypeTest(symbol, view, constant.encode(), automaton, phased, ours.used)
+            return GenotypeTest(symbol, view, constant, automaton, phased, ours.used)
         if ours.name == "FILTER":
             wanted = self.names.filter_positions(other_node.value, other_node.start)
             return FilterTest(symbol, wanted, self.names.has("variant_filter"))
