@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -22,27 +23,32 @@ def set_up(context: click.Context) -> None:
         OutputError: the file cannot be written.
     """
     level, path = context.meta.get("vczero.log_level"), context.meta.get("vczero.log_file")
-    if (level is None and path is None) or context.meta.setdefault("vczero.logs", False):
+    if (level is None and path is None) or context.meta.get("vczero.logs"):
         return
-    context.meta["vczero.logs"] = True
     import logging  # costs more than opening a store
 
     try:
-        handler = logging.StreamHandler() if path is None else logging.FileHandler(path, encoding="utf-8")
+        if path is None:
+            handler: logging.Handler = logging.StreamHandler()
+        else:
+            handler = logging.FileHandler(path, encoding="utf-8", errors="replace")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    context.meta["vczero.logs"] = True
     handler.setFormatter(logging.Formatter(_FORMAT))
     logger = logging.getLogger("vczero")
-    before = logger.level, logger.propagate
+    before = logger.level, logger.propagate, logging.raiseExceptions
+    logging.raiseExceptions = False  # a log that cannot be written to any more is no reason to stop
     logger.addHandler(handler)
     logger.setLevel((level or "info").upper())
     logger.propagate = False
 
     def restore() -> None:
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
         logger.setLevel(before[0])
-        logger.propagate = before[1]
+        logger.propagate, logging.raiseExceptions = before[1:]
 
     context.find_root().call_on_close(restore)
     logger.info("vczero %s: %s", vczero.__version__, shown_command(context.meta.get("vczero.arguments", ())))
