@@ -35,7 +35,18 @@ CROSSING = {
 }
 CROSSED = {
     f"chunks.{name}"
-    for name in ("metadata", "grid", "blocks", "columns", "counts", "paircodes", "stores", "steps", "runtime")
+    for name in (
+        "metadata",
+        "grid",
+        "blocks",
+        "columns",
+        "counts",
+        "joined",
+        "paircodes",
+        "stores",
+        "steps",
+        "runtime",
+    )
 }
 
 GENOMICS = set(

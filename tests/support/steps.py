@@ -32,6 +32,7 @@ class Encoded:
     coords: tuple[int, ...]
     rows: object
     data: bytes | None
+    parts: tuple[object, ...] = ()
 
     @property
     def nbytes(self) -> int:

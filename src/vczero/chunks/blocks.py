@@ -53,16 +53,20 @@ class EncodedChunk(NamedTuple):
         rows: what was asked for.
         data: the stored bytes, or those blocks of them that the rows need; `None` where the chunk is absent
             and has the fill value everywhere.
+        parts: of several chunks that are read as one (`joined`), each of them; there is no `data` then.
     """
 
     coords: tuple[int, ...]
     rows: Rows
     data: Buffer | SparseBlosc | None
+    parts: tuple[EncodedChunk, ...] = ()
 
     @property
     def nbytes(self) -> int:
         """Stored bytes held."""
         data = self.data
+        if self.parts:
+            return sum(part.nbytes for part in self.parts)
         return 0 if data is None else data.nbytes if isinstance(data, SparseBlosc) else len(data)
 
 

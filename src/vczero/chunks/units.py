@@ -155,7 +155,7 @@ def fetch(group: Group, tally: Tally, gate: AbstractContextManager[object]) -> N
     if read.rows is None and read.reader.meta.shard is None:  # one request, which needs no generators
         with gate:
             encoded = read.reader.fetch(read.coords)
-        tally.requests += 1
+        tally.requests += len(encoded.parts) or 1
         tally.bytes_fetched += encoded.nbytes
         group.encoded = [encoded]
     else:

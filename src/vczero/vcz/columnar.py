@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from vczero.errors import MissingDependencyError
 from vczero.strings import Strings
+from vczero.vcz.scan import results_of
 from vczero.vcz.schema import Batch, Column, FieldInfo
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def read_columns(planner: Planner, runtime: Runtime, wanted: Wanted) -> dict[str
         layouts = {scan.outputs[name] for name in wanted.stored}
         whole = {each: np.empty((total, *each.shape), each.dtype) for each in layouts if not each.is_text}
     work = planner.work(wanted, scan, _columns, whole)
-    parts = list(runtime.run(scan.steps(selectivity=work.selectivity), work)) or [work.nothing()]
+    parts = list(results_of(runtime.run(scan.steps(selectivity=work.selectivity), work))) or [work.nothing()]
     columns: dict[str, npt.NDArray[Any]] = {}
     for name in wanted.fields:
         if name in wanted.stored and scan.outputs[name] in whole:

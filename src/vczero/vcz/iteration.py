@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from vczero.errors import VczeroError
+from vczero.vcz.scan import Made
 
 __all__ = ["BatchIterator", "ScanStatistics"]
 
@@ -49,6 +53,7 @@ class ScanStatistics(NamedTuple):
 
 
 class _Stream(Protocol[T_co]):
+    def __iter__(self) -> _Stream[T_co]: ...
     def __next__(self) -> T_co: ...
     def close(self) -> None: ...
     def statistics(self) -> Any: ...
@@ -58,6 +63,11 @@ class _Work(Protocol):
     variants_planned: int
     variants_visited: int
     variants_yielded: int
+    chunks_visited: int
+
+    @property
+    def together(self) -> int: ...
+    def result_nbytes(self, result: Any) -> int: ...
 
 
 _OF_WORK = frozenset(_Work.__annotations__)
@@ -67,23 +77,38 @@ class BatchIterator(Generic[T]):
     """Results in order. `close`, leaving the `with` block, and dropping it cancel what is in flight.
 
     An error comes once, as itself, after the results before it. Nothing is read before the first `next`.
+
+    Args:
+        begin: gives the steps from a batch on, as a stream of what they make, and the work that makes it;
+            called with False when the first result is wanted, and perhaps again with True, for steps that
+            make one batch each. None: there is nothing.
+        start: the number of the first batch.
     """
 
-    def __init__(self, begin: Callable[[], tuple[_Stream[T], _Work]] | None) -> None:
+    def __init__(
+        self, begin: Callable[[int, bool], tuple[_Stream[Made[T]], _Work]] | None, start: int = 0
+    ) -> None:
         self._begin = begin
-        self._stream: _Stream[T] | None = None
-        self._work: _Work | None = None
+        self._start = start
+        self._runs: list[tuple[_Stream[Made[T]], _Work]] = []
+        self._ready: deque[T] = deque()
+        self._error: Exception | None = None
+        self._yielded = self._last_bytes = 0
 
     def __iter__(self) -> BatchIterator[T]:
         return self
 
     def __next__(self) -> T:
-        if self._begin is not None:
-            begin, self._begin = self._begin, None
-            self._stream, self._work = begin()
-        if self._stream is None:
-            raise StopIteration
-        return self._stream.__next__()
+        while not self._ready:
+            if self._error is not None:
+                error = self._error
+                self.close()
+                raise error
+            self._read_on()
+        result = self._ready.popleft()
+        self._yielded += 1
+        self._last_bytes = self._runs[-1][1].result_nbytes(result)
+        return result
 
     def __enter__(self) -> BatchIterator[T]:
         return self
@@ -93,21 +118,43 @@ class BatchIterator(Generic[T]):
 
     def close(self) -> None:
         """Cancel what is in flight. Idempotent; may be called by any thread."""
-        self._begin = None
-        if self._stream is not None:
-            self._stream.close()
+        self._begin = self._error = None
+        self._ready.clear()
+        for stream, _ in self._runs:
+            stream.close()
 
     def statistics(self) -> ScanStatistics:
         """A snapshot, at any time."""
-        if self._stream is None or self._work is None:
-            return ScanStatistics()
-        found = self._stream.statistics()
-        return ScanStatistics(
-            **{
-                name: getattr(self._work if name in _OF_WORK else found, name)
-                for name in ScanStatistics._fields
-            }
-        )
+        told: dict[str, Any] = {}
+        for stream, work in self._runs:
+            found = stream.statistics()
+            for name in ScanStatistics._fields:
+                value = getattr(work if name in _OF_WORK else found, name)
+                at_most = name in ("max_in_flight", "variants_planned")
+                told[name] = max(told.get(name, 0), value) if at_most else told.get(name, 0) + value
+        told |= {"chunks_yielded": self._yielded, "last_chunk_bytes": self._last_bytes}
+        return ScanStatistics(**told)
+
+    def _read_on(self) -> None:
+        """What the next step makes."""
+        if self._begin is not None and not self._runs:
+            self._runs.append(self._begin(self._start, False))
+        if not self._runs:
+            raise StopIteration
+        stream, work = self._runs[-1]
+        try:
+            made = next(stream)
+        except StopIteration:
+            raise
+        except Exception as error:
+            # A step that was to make several batches has failed; those before the one at fault are made now.
+            # (A plain VczeroError says that the reader was closed, or the process has forked.)
+            if self._begin is None or work.together == 1 or type(error) is VczeroError:
+                raise
+            self._runs.append(self._begin(self._start, True))
+            made = next(self._runs[-1][0])
+        self._ready.extend(made.results)
+        self._start, self._error = made.end, made.error
 
     @property
     def max_in_flight(self) -> int:

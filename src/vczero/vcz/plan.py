@@ -3,19 +3,21 @@
 A batch is a *run of variants* as long as the shortest chunk along the variants axis among the arrays that
 are read; arrays with longer chunks, or chunks that do not line up, give rows to several batches, and the
 runtime reads each of their chunks once. Only the batches that hold selected variants are in the plan.
-Where a batch should have a certain size, a run is cut into pieces, or several are joined.
+Where a batch should have a certain size, a run is cut into pieces, or several are joined. Where batches are
+very small, one step makes several of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from vczero.chunks.joined import JoinedChunks
 from vczero.chunks.steps import Step
 from vczero.vcz.derived import ALLELE, CODES, COUNTS, GENOTYPE, TAPPED
 from vczero.vcz.layout import Layout, Runs, lay_out, lay_out_codes, lay_out_counts, split_runs
@@ -31,6 +33,10 @@ __all__ = ["Query", "ScanPlan", "Semantics", "StoredArray", "plan"]
 _LEAST_PIECE_BYTES = 2 * 2**20
 # More in a batch of several chunks, and workers would wait for each other.
 _MOST_JOINED_BYTES = 2**20
+# Small chunks read by a step that makes several batches: what the step costs is then little beside them, and
+# they are read in a millisecond or two.
+_MOST_TOGETHER_CHUNKS = 64
+_MOST_TOGETHER_BYTES = 2**18
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Semantics: TypeAlias = Literal["selection", "query", "view"]
@@ -93,6 +99,7 @@ class ScanPlan:
     Attributes:
         num_variants: of the store.
         step_rows: the length of a run of variants.
+        together: how many batches a step makes; more than one only where all variants are read.
         in_pieces: layouts whose chunks are read in pieces, each of that length.
         tested: layouts that the predicate reads, by field; None without one.
         first: those of them by which the predicate can settle the fate of some variants.
@@ -101,11 +108,12 @@ class ScanPlan:
         tested_places: int64, (samples,). Where the batch's samples are among those tested; None: they are
         the same.
         runs: int64, (runs, 2). Rows [first, end) in the order of delivery.
-        offsets: int64, (steps + 1,). Step i has `runs[offsets[i]:offsets[i + 1]]`.
+        offsets: int64, (batches + 1,). Batch i has `runs[offsets[i]:offsets[i + 1]]`.
     """
 
     num_variants: int
     step_rows: int
+    together: int
     in_pieces: frozenset[Layout]
     tested: Mapping[str, Layout] | None
     first: Mapping[str, Layout]
@@ -116,27 +124,31 @@ class ScanPlan:
     offsets: Int64s
 
     def __len__(self) -> int:
-        """The number of steps."""
+        """The number of batches, before the predicate."""
         return len(self.offsets) - 1
 
     @property
     def variant_counts(self) -> Int64s:
-        """int64, (steps,): variants of each step, before the predicate."""
+        """int64, (batches,): variants of each batch, before the predicate."""
         ends = np.concatenate(([0], np.cumsum(self.runs[:, 1] - self.runs[:, 0])))
         return np.diff(ends[self.offsets])
 
-    def step_runs(self, index: int) -> list[tuple[int, int]]:
-        """The rows of one step."""
-        low, high = self.offsets[index], self.offsets[index + 1]
-        return [(first, end) for first, end in self.runs[low:high].tolist()]
+    def step_runs(self, index: int, end: int) -> list[tuple[int, int]]:
+        """The rows of the batches of one step."""
+        runs = self.runs[self.offsets[index] : self.offsets[end]].tolist()
+        return [(runs[0][0], runs[-1][1])] if self.together > 1 else [(first, last) for first, last in runs]
 
     def steps(self, start: int = 0, selectivity: Selectivity | None = None) -> Iterator[Step]:
-        """The steps from number `start` on, made when asked for; tagged with (runs, rows before)."""
+        """The steps from batch `start` on, made when asked for.
+
+        Tagged with (runs, rows before, whether in two goes, number of the batch after them).
+        """
         done = 0
-        for index in range(start, len(self)):
-            runs = self.step_runs(index)
+        for first in range(start - start % self.together, len(self), self.together):
+            end = min(first + self.together, len(self))
+            runs = self.step_runs(max(start, first), end)
             in_two = selectivity is not None and selectivity.in_two
-            tag = (runs, done, in_two)
+            tag = (runs, done, in_two, end)
             rest = self.reads(self.rest, runs)
             if self.tested is None:
                 yield Step(rest, (), tag)
@@ -173,6 +185,7 @@ def plan(
     variants: Int64s | None = None,
     step_rows: int | None = None,
     batch_bytes: int | None = None,
+    singly: bool = False,
 ) -> ScanPlan:
     """The plan of a scan; linear in steps, runs and chunks per step.
 
@@ -187,25 +200,31 @@ def plan(
         variants: int64, (runs, 2): the rows wanted, in the order of delivery; None: all.
         step_rows: the step's length where no field is named.
         batch_bytes: about how large batches should be; None: as chunks are.
+        singly: whether each step makes one batch, however small it is.
     """
     same_samples = samples is tested_samples
     of_test = {name: _lay_out(arrays, name, tested_samples) for name in tested or ()}
     shared = {name for name in fields if name in of_test and (same_samples or name not in TAPPED)}
     rest = {name: _lay_out(arrays, name, samples) for name in fields if name not in shared}
-    outputs = {name: of_test[name] if name in shared else rest[name] for name in fields}
     places = None
     if of_test and not same_samples and samples is not None:
         places = samples if tested_samples is None else np.searchsorted(tested_samples, samples)
     layouts = [*of_test.values(), *rest.values()]
-    rows = min((layout.chunk_rows for layout in layouts), default=step_rows or max(1, num_variants))
-    in_pieces = frozenset[Layout]()
+    rows = chunk_rows = min((e.chunk_rows for e in layouts), default=step_rows or max(1, num_variants))
+    in_pieces, together = frozenset[Layout](), 1
     if batch_bytes is not None and layouts:
         rows, in_pieces = _fitted(rows, layouts, batch_bytes)
+    elif variants is None and not singly:
+        together = _together(rows, layouts)
+    if variants is None and rows * together > chunk_rows:
+        of_test, rest = _joined((of_test, rest), chunk_rows, rows * together // chunk_rows)
+    outputs = {name: of_test[name] if name in shared else rest[name] for name in fields}
     runs, offsets = _steps(variants, rows, num_variants)
     firsts = {name: layout for name, layout in of_test.items() if name in first}
     return ScanPlan(
         num_variants=num_variants,
         step_rows=rows,
+        together=together,
         in_pieces=in_pieces,
         tested=None if tested is None else of_test,
         first=firsts if len(firsts) < len(of_test) else {},
@@ -246,6 +265,31 @@ def _fitted(rows: int, layouts: Sequence[Layout], batch_bytes: int) -> tuple[int
     pieces = min(pieces, most)
     even = (number for number in range(pieces, 2 * pieces) if rows % number == 0)
     return -(-rows // next(even, pieces)), frozenset(large)
+
+
+def _together(rows: int, layouts: Sequence[Layout]) -> int:
+    """How many batches to make by one step, where they are of few small chunks of a synchronous store.
+
+    Not of text: nobody knows how long it is, and a batch keeps the memory of all of its step.
+    """
+    if not layouts or any(layout.is_text or not layout.reader.store.synchronous for layout in layouts):
+        return 1
+    work = rows * sum(layout.row_work for layout in layouts)
+    chunks = sum(len(layout.tiles) for layout in layouts)
+    return max(1, min(_MOST_TOGETHER_BYTES // max(1, work), _MOST_TOGETHER_CHUNKS // max(1, chunks)))
+
+
+def _joined(columns: Sequence[dict[str, Layout]], chunk_rows: int, count: int) -> Iterator[dict[str, Layout]]:
+    """The columns, with `count` of those chunks that have so many rows read as one."""
+    readers: dict[BlockReader, JoinedChunks] = {}
+
+    def join(layout: Layout) -> Layout:
+        reader = layout.reader
+        if layout.chunk_rows != chunk_rows or reader.meta.shard is not None or not reader.store.synchronous:
+            return layout
+        return replace(layout, reader=readers.setdefault(reader, JoinedChunks(reader, count)))
+
+    return ({name: join(layout) for name, layout in each.items()} for each in columns)
 
 
 def _steps(variants: Int64s | None, rows: int, num_variants: int) -> tuple[Int64s, Int64s]:

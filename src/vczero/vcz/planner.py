@@ -30,7 +30,7 @@ from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_col
 from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
 from vczero.vcz.properties import StoreProperties
 from vczero.vcz.regions import Intervals, Overlap
-from vczero.vcz.scan import BatchWork
+from vczero.vcz.scan import BatchWork, results_of
 from vczero.vcz.schema import Batch
 from vczero.vcz.selectivity import Plain
 
@@ -99,10 +99,11 @@ class Planner:
             tuple(tested_derived),
         )
 
-    def plan(self, wanted: Wanted, batch_bytes: int | None = None) -> ScanPlan:
+    def plan(self, wanted: Wanted, batch_bytes: int | None = None, *, singly: bool = False) -> ScanPlan:
         """The plan; reads positions for regions and targets, and the samples' names where needed.
 
         `batch_bytes`: about how large batches should be, within what readahead allows; None: as chunks are.
+        `singly`: each step makes one batch.
         """
         if batch_bytes is not None:
             batch_bytes = min(batch_bytes, max(self._runtime.readahead_bytes // 4, _LEAST_BATCH_BYTES))
@@ -136,6 +137,7 @@ class Planner:
             variants=self.variants(query),
             step_rows=self._position_chunk,
             batch_bytes=batch_bytes,
+            singly=singly,
         )
 
     def work(
@@ -256,4 +258,4 @@ class Planner:
         work = BatchWork(
             scan, fields=fields, predicate=Plain(test), static={}, function=hits, empty=self._runtime.empty
         )
-        return joined(list(self._runtime.run(scan.steps(), work)), order)
+        return joined(list(results_of(self._runtime.run(scan.steps(), work))), order)

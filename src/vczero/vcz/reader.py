@@ -27,7 +27,7 @@ from vczero.vcz.catalog import Catalog
 from vczero.vcz.derived import DERIVED
 from vczero.vcz.iteration import BatchIterator
 from vczero.vcz.planner import Wanted
-from vczero.vcz.scan import BatchWork
+from vczero.vcz.scan import BatchWork, Made
 from vczero.vcz.schema import Batch
 from vczero.vcz.selection import variant_runs
 from vczero.vcz.selector import Selector
@@ -201,12 +201,12 @@ class VczReader(Selector):
         if exclude_calls and query.predicate is not None:
             wanted = wanted._replace(query=replace(query, predicate=query.predicate.by_call()))
 
-        def begin() -> tuple[Stream[T], BatchWork[T]]:
-            scan = self._planner.plan(wanted, batch_bytes)
+        def begin(first: int, singly: bool) -> tuple[Stream[Made[T]], BatchWork[T]]:
+            scan = self._planner.plan(wanted, batch_bytes, singly=singly)
             work = self._planner.work(wanted, scan, function)
-            return self._runtime.run(scan.steps(start, work.selectivity), work), work
+            return self._runtime.run(scan.steps(first, work.selectivity), work), work
 
-        return BatchIterator(begin)
+        return BatchIterator(begin, start)
 
     def query(
         self,
@@ -279,7 +279,7 @@ class VczReader(Selector):
         """
         from vczero.vcz.explain import explain
 
-        return explain(self._planner.plan(self._wanted(fields, force_recompute=False)))
+        return explain(self._planner.plan(self._wanted(fields, force_recompute=False), singly=True))
 
     def _wanted(self, fields: Sequence[str] | None, force_recompute: bool | Iterable[str]) -> Wanted:
         recompute = DERIVED.keys() if force_recompute is True else force_recompute or ()

@@ -7,10 +7,10 @@ settle the fate of some variants by few columns is asked in two goes where that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from vczero.vcz.plan import ScanPlan
 from vczero.vcz.schema import Batch, Column, Passed
 from vczero.vcz.selectivity import UNDECIDED, FullPredicate, Selectivity
 
-__all__ = ["BatchWork"]
+__all__ = ["BatchWork", "Made", "results_of"]
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ class _State:
         runs: the rows wanted; after the predicate, those that passed.
         done: how many rows the steps before want.
         rows: how many this one wants.
+        end: the number of the batch after the step's.
         layouts: the columns of the phase under way.
         arrays: their memory.
         loose: their reads that are not decoded straight into place.
@@ -50,6 +51,7 @@ class _State:
     runs: list[tuple[int, int]]
     done: int
     rows: int
+    end: int = 0
     layouts: tuple[Layout, ...] = ()
     arrays: dict[Layout, npt.NDArray[Any]] = field(default_factory=dict)
     loose: list[ColumnRead] = field(default_factory=list)
@@ -57,6 +59,28 @@ class _State:
     in_two: bool = False
     is_tested: bool = False
     sample_mask: npt.NDArray[np.bool_] | None = None
+
+
+class Made(NamedTuple, Generic[T]):
+    """What a step gives.
+
+    Attributes:
+        results: what `function` made of each batch that has variants; at least one.
+        end: the number of the batch after them, before the predicate.
+        error: what it raised on the batch after them.
+    """
+
+    results: list[T]
+    end: int
+    error: Exception | None = None
+
+
+def results_of(stream: Iterable[Made[T]]) -> Iterator[T]:
+    """The results of each step, in order; an error of `function` comes after the results before it."""
+    for made in stream:
+        yield from made.results
+        if made.error is not None:
+            raise made.error
 
 
 class BatchWork(Generic[T]):
@@ -88,6 +112,7 @@ class BatchWork(Generic[T]):
         empty: Callable[[tuple[int, ...], np.dtype[Any]], npt.NDArray[Any]] = np.empty,
     ) -> None:
         self._plan = plan
+        self.together = plan.together
         self._tested = plan.tested or {}
         self._fields = fields
         self._predicate = predicate
@@ -106,13 +131,13 @@ class BatchWork(Generic[T]):
         self._empty = empty
         self._lock = Lock()
         self.variants_planned = int(plan.variant_counts.sum())
-        self.variants_visited = 0
+        self.variants_visited = self.chunks_visited = 0
         self.variants_yielded = 0
 
     def begin(self, step: Step) -> _State:
         """Memory for the columns of the first phase."""
-        runs, done, in_two = step.tag
-        state = _State(runs, done, _count(runs), in_two=in_two)
+        runs, done, in_two, end = step.tag
+        state = _State(runs, done, _count(runs), end, in_two=in_two)
         if self._predicate is None:
             self._allocate(state, self._plan.rest)
         else:
@@ -144,8 +169,8 @@ class BatchWork(Generic[T]):
         self._allocate(state, layouts)
         return self._plan.reads(layouts, state.runs)
 
-    def finish(self, state: _State, decoded: Decoded) -> T | None:
-        """What `function` makes of the batch; None where no variant passed."""
+    def finish(self, state: _State, decoded: Decoded) -> Made[T] | None:
+        """What `function` makes of the step's batches; None where no variant passed."""
         self._complete(state, decoded)
         if self._predicate is not None and not state.is_tested:
             self._test(state)
@@ -155,7 +180,16 @@ class BatchWork(Generic[T]):
         with self._lock:
             self.variants_visited += state.rows
             self.variants_yielded += _count(state.runs)
-        return self._function(self._batch(state)) if state.runs else None
+            self.chunks_visited += -(-state.rows // self._plan.step_rows) if self._plan.together > 1 else 1
+        results: list[T] = []
+        for batch in self._batches(state):
+            try:
+                results.append(self._function(batch))
+            except Exception as error:
+                if not results:
+                    raise
+                return Made(results, state.end, error)
+        return Made(results, state.end) if results else None
 
     def nothing(self) -> T:
         """What `function` makes of a batch without variants."""
@@ -164,7 +198,11 @@ class BatchWork(Generic[T]):
         self._complete(state, {})
         return self._function(self._batch(state))
 
-    def nbytes(self, result: T) -> int:
+    def nbytes(self, made: Made[T]) -> int:
+        """Bytes that the results keep."""
+        return sum(map(self.result_nbytes, made.results))
+
+    def result_nbytes(self, result: T) -> int:
         """Bytes that a result keeps."""
         if isinstance(result, bytes):
             return len(result)
@@ -246,6 +284,21 @@ class BatchWork(Generic[T]):
             columns = {layout: take_rows(column, kept) for layout, column in columns.items()}
             state.runs = runs_of(_numbers(state.runs)[kept])
         state.columns = columns
+
+    def _batches(self, state: _State) -> Iterator[Batch]:
+        """The step's batches that have variants."""
+        if not state.runs:
+            return
+        batch = self._batch(state)
+        if self._plan.together == 1:
+            yield batch
+            return
+        numbers = batch.variant_index // self._plan.step_rows
+        bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
+        for rows in map(slice, bounds, bounds[1:]):
+            columns = {name: e if name in self._static else e[rows] for name, e in batch.columns.items()}
+            mask = None if batch.sample_mask is None else batch.sample_mask[rows]
+            yield Batch(columns, batch.variant_index[rows], mask)
 
     def _batch(self, state: _State) -> Batch:
         numbers = _numbers(state.runs)
