@@ -105,8 +105,8 @@ def test_a_query_reads_the_columns_that_it_names(tmp_path: Path) -> None:
     ],
 )
 def test_no_such_store(arguments: list[str], message: str) -> None:
-    """The path is in the message."""
-    assert message in complaint(*arguments)
+    """The path is in the message, and that it might be a file."""
+    assert f"{message}: no such directory or file" in complaint(*arguments)
 
 
 def test_what_is_no_store(tmp_path: Path) -> None:
@@ -175,6 +175,7 @@ def test_bad_formats_are_shown_with_a_caret(text: str, place: int, example_store
         ["view", "--storage-option", "novalue", "x"],
         ["view", "-m", "two", "x"],
         ["view", "-r", "1", "x", "2"],
+        ["completion"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
@@ -432,6 +433,8 @@ def test_several_stores_one_after_the_other(example_store: Path, tmp_path: Path)
     assert both == output(*query, example_store).splitlines() + output(*query, other).splitlines()[1:]
     (tmp_path / "list").write_text(f"{example_store}\n\n{other}\n")
     assert output(*query, "-v", tmp_path / "list").splitlines() == both
+    (tmp_path / "list").write_bytes(b"\xff")
+    assert complaint(*query, "-v", tmp_path / "list", code=2).endswith("list is not text")
 
 
 def test_explain(example_store: Path) -> None:

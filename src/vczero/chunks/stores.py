@@ -275,7 +275,7 @@ class LocalStore:
         if not os.path.isdir(self._prefix):
             if os.path.exists(self._prefix.rstrip(os.sep)):
                 raise StoreError(f"{self.name}: not a directory", store=self.name)
-            raise StoreNotFoundError(f"{self.name}: no such directory", store=self.name)
+            raise StoreNotFoundError(f"{self.name}: no such directory or file", store=self.name)
 
     def __repr__(self) -> str:
         return f"LocalStore({self.name!r})"

@@ -120,7 +120,8 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         return _USAGE
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "vczero"
-        _complain(f"vczero: error: {error.format_message().rstrip('.')} (see {command} --help)")
+        message = " ".join(error.format_message().split()).rstrip(".")
+        _complain(f"vczero: error: {message} (see {command} --help)")
         return _USAGE
     except KeyboardInterrupt:
         _complain("vczero: error: interrupted")

@@ -83,5 +83,7 @@ def listed(path: str | None) -> list[str]:
     try:
         with open(path, encoding="utf-8") as file:
             return [name for line in file if (name := line.strip())]
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"--vcf-list: cannot read {path}: {error}") from error
+    except OSError as error:
+        raise OptionError(f"--vcf-list: cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise OptionError(f"--vcf-list: {path} is not text") from None
