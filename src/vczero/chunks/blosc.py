@@ -232,9 +232,8 @@ def _blocks_of(
     else:
         first = np.add.outer(rows * row_bytes, starts).reshape(-1)
         last = first + width - 1
-    steps = np.zeros(len(index.starts) + 1, np.intp)
-    np.add.at(steps, first // size, 1)
-    np.add.at(steps, last // size + 1, -1)
+    count = len(index.starts) + 1
+    steps = np.bincount(first // size, minlength=count) - np.bincount(last // size + 1, minlength=count)
     return np.flatnonzero(np.cumsum(steps[:-1]))
 
 
@@ -296,6 +295,7 @@ def _groups(chunk: SparseBlosc, blocks: Int64s, *, ordered: bool) -> Iterator[tu
     size = header.block_bytes
     at_most = max(RUN_BYTES // size, 1)
     scratch = _scratch(size * min(at_most, len(blocks)))
+    before: list[memoryview] = []
     for begin in range(0, len(blocks), at_most):
         group = blocks[begin : begin + at_most]
         numbers = group.tolist()
@@ -304,9 +304,11 @@ def _groups(chunk: SparseBlosc, blocks: Int64s, *, ordered: bool) -> Iterator[tu
         if not header.is_zstd:
             _library(_rebuild(chunk, numbers, nbytes, ordered=ordered), run)
         else:
-            stored = zip(chunk.index.starts[group].tolist(), chunk.index.stops[group].tolist(), strict=True)
-            for place, (start, stop) in zip(range(0, nbytes, size), stored, strict=True):
-                _inflate(chunk.stored(start, stop), 0, run[place : place + size])
+            starts, stops = chunk.index.starts[group].tolist(), chunk.index.stops[group].tolist()
+            pieces = list(map(chunk.stored, starts, stops))
+            if pieces != before:  # of flags that are all the same, blocks are, too
+                _inflate(pieces, size, run)
+                before = pieces
             if ordered and header.shuffle != "none":
                 run = _scratch(nbytes, "ordered")
                 for place in range(0, nbytes, size):
@@ -327,27 +329,36 @@ def _whole(header: Header, data: Buffer, out: Bytes) -> None:
         raise ChunkError(f"the chunk ends within its block offsets, after {len(data)} bytes")
     view, size, shuffle = memoryview(data), header.block_bytes, header.shuffle
     starts = struct.unpack_from(f"<{header.blocks}I", data, HEADER_BYTES)
+    if shuffle == "none":
+        _inflate([view[start:] for start in starts], size, out)
+        return
     for start, place in zip(starts, range(0, len(out), size), strict=True):
         block = out[place : place + size]
-        if shuffle == "none":
-            _inflate(view, start, block)
+        stored = _scratch(len(block))
+        _inflate([view[start:]], size, stored)
+        gather.in_order(stored, header.typesize, shuffle, block)
+
+
+def _inflate(pieces: Sequence[memoryview], size: int, out: Bytes) -> None:
+    # Blocks, each behind its length, one after the other: in one call if all are frames, as each call takes
+    # the GIL. A block that did not get shorter is stored as it is.
+    frames = []
+    is_each_frame = True
+    for piece, place in zip(pieces, range(0, len(out), size), strict=True):
+        stop = int.from_bytes(piece[:4], "little") + 4
+        if stop > len(piece):
+            raise ChunkError(f"the chunk ends within a block, {stop - len(piece)} bytes too early")
+        frames.append(piece[4:stop])
+        is_each_frame &= stop - 4 < min(size, len(out) - place)
+    if is_each_frame:
+        zstd.fill(frames[0] if len(frames) == 1 else b"".join(frames), out)
+        return
+    for frame, place in zip(frames, range(0, len(out), size), strict=True):
+        block = out[place : place + size]
+        if len(frame) == len(block):
+            block[:] = np.frombuffer(frame, np.uint8)
         else:
-            stored = _scratch(len(block))
-            _inflate(view, start, stored)
-            gather.in_order(stored, header.typesize, shuffle, block)
-
-
-def _inflate(stored: memoryview, start: int, out: Bytes) -> None:
-    # One block, whose length and bytes begin at `start`; where it did not get shorter it is stored as it is.
-    stop = start + 4
-    length = int.from_bytes(stored[start:stop], "little")
-    frame = stored[stop : stop + length]
-    if len(frame) != length:
-        raise ChunkError(f"the chunk ends within a block, after {len(stored)} bytes")
-    if length == len(out):
-        out[:] = np.frombuffer(frame, np.uint8)
-    else:
-        zstd.fill(frame, out)
+            zstd.fill(frame, block)
 
 
 def _rebuild(chunk: SparseBlosc, blocks: Sequence[int], nbytes: int, *, ordered: bool) -> bytes:
