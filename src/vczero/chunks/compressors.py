@@ -93,10 +93,14 @@ def _zstd(_: Mapping[str, Any]) -> BytesCodec:
         if size is None:
             return zstd.decode(data, MAX_CHUNK_BYTES)
         dest = np.empty(size, np.uint8)
-        zstd.fill(data, dest)
+        into(data, dest)
         return dest
 
-    return BytesCodec(decode, zstd.fill)
+    def into(data: Buffer, dest: Bytes) -> None:
+        zstd.largest_size(data)  # which finds what is cut short
+        zstd.fill(data, dest)
+
+    return BytesCodec(decode, into)
 
 
 def _lz4(_: Mapping[str, Any]) -> BytesCodec:

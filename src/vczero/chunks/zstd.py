@@ -14,7 +14,7 @@ from zstandard import ZstdDecompressionReader, ZstdDecompressor, ZstdError
 
 from vczero.errors import ChunkError
 
-__all__ = ["decode", "fill"]
+__all__ = ["decode", "fill", "largest_size"]
 
 Buffer = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
 
@@ -36,6 +36,8 @@ _local = _Local()
 def fill(data: Buffer, out: npt.NDArray[np.uint8]) -> None:
     """Decode frames into `out`, uint8 (bytes,), contiguous, which they have to fill. Releases the GIL.
 
+    That nothing is missing behind what fills it, such as a checksum, is for `largest_size` to say.
+
     Raises:
         ChunkError: they do not, or are damaged.
     """
@@ -54,7 +56,7 @@ def decode(data: Buffer, at_most: int) -> bytes:
     Raises:
         ChunkError: it may be more than `at_most` bytes, or they are damaged.
     """
-    size = _largest_size(data)
+    size = largest_size(data)
     if size > at_most:
         raise ChunkError("it decompresses to too many bytes")
     try:
@@ -72,7 +74,7 @@ def _damaged(error: ZstdError) -> ChunkError:
     return ChunkError(f"Zstandard cannot decode it ({error})")
 
 
-def _largest_size(data: Buffer) -> int:
+def largest_size(data: Buffer) -> int:
     """Decoded bytes of all frames; for a frame that does not tell, the most that its blocks can decode to.
 
     Raises:
