@@ -8,7 +8,6 @@ plink2, which writes variants without a phased heterozygote as unphased, the num
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,23 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import stores
-from harness import Command, Cost, Report, compare, program
+from bench_plink import Writer
+from harness import Report, compare, program
 
 THREADS = 2
 
 
 @dataclass(slots=True)
-class Writer(Command):
+class BgenWriter(Writer):
     """A program whose answer is the .bgen that it writes."""
 
-    stem: str = ""
     exact: bool = True
-
-    def _launch(self, argv: Sequence[str], output: str = os.devnull) -> Cost:
-        # A file that is written over would be given up within the time.
-        for file in Path(self.stem).parent.glob(f"{Path(self.stem).name}.*"):
-            file.unlink()
-        return Command._launch(self, argv, output)
 
     def answer(self) -> Any:
         """The number of variants, and SHA-256 of their probability blocks if they are to be the same."""
@@ -63,15 +56,17 @@ def blocks(data: bytes) -> list[Any]:
     return [word(8), digest.hexdigest()]
 
 
-def ways(folder: str) -> list[Writer]:
+def ways(folder: str) -> list[BgenWriter]:
     """The programs that are here."""
     store, bcf = str(stores.store("cohort.vcz")), str(stores.store("cohort.bcf"))
-    found: list[Writer] = []
+    found: list[BgenWriter] = []
 
     def add(name: str, argv: Sequence[str], startup: Sequence[str]) -> None:
         stem = f"{folder}/{name.replace(' ', '_')}"
         found.append(
-            Writer(name, [*argv, stem], startup=[argv[0], *startup], stem=stem, exact="plink2" not in name)
+            BgenWriter(
+                name, [*argv, stem], startup=[argv[0], *startup], stem=stem, exact="plink2" not in name
+            )
         )
 
     vczero = program("vczero") or sys.exit("vczero is not installed")
