@@ -204,8 +204,7 @@ class CountLimits(FullPredicate):
     @property
     def columns(self) -> frozenset[str]:
         """Genotypes and alleles, and AC and AN if they may be used."""
-        wanted = {"call_genotype", "variant_allele"}
-        return frozenset(wanted | {"variant_AC", "variant_AN"} if self.stored else wanted)
+        return _counted(stored=self.stored)
 
     def evaluate(self, batch: Batch) -> Mask:
         """bool, (variants,)."""
@@ -312,8 +311,7 @@ class Private(FullPredicate):
     @property
     def columns(self) -> frozenset[str]:
         """Genotypes and alleles, and AC and AN if they may be used."""
-        wanted = {"call_genotype", "variant_allele"}
-        return frozenset(wanted | {"variant_AC", "variant_AN"} if self.stored else wanted)
+        return _counted(stored=self.stored)
 
     def evaluate(self, batch: Batch) -> Mask:
         """bool, (variants,)."""
@@ -338,6 +336,12 @@ def _of_samples(batch: Batch, places: Int64s, names: Iterable[str]) -> Batch:
 def _num_alleles(batch: Batch) -> npt.NDArray[np.int64]:
     """int64, (variants,): alleles of each variant, REF counted."""
     return np.asarray(present_alleles(batch.columns["variant_allele"]).sum(axis=1), np.int64)
+
+
+def _counted(*, stored: bool) -> frozenset[str]:
+    """What `_counts` reads."""
+    wanted = {"call_genotype", "variant_allele"}
+    return frozenset(wanted | {"variant_AC", "variant_AN"} if stored else wanted)
 
 
 def _counts(batch: Batch, *, stored: bool) -> npt.NDArray[np.int64]:
