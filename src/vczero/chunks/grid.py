@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from vczero.errors import SelectionError
 
-__all__ = ["AxisPart", "AxisSelection", "Indexer", "Rows", "row_runs", "selection_length", "split_axis"]
+__all__ = ["AxisPart", "AxisSelection", "Indexer", "Rows", "row_runs", "split_axis"]
 
 AxisSelection: TypeAlias = slice | npt.NDArray[np.integer[Any]] | None
 """What is wanted of an axis: a slice, indexes in any order (repeats allowed, negative ones not), or all of
@@ -65,15 +65,6 @@ class AxisPart(NamedTuple):
             last = range(self.local.start, self.local.stop, self.local.step)[-1]
             return slice(self.local.start, last + 1)
         return slice(int(self.local.min()), int(self.local.max()) + 1)
-
-
-def selection_length(selection: AxisSelection, length: int) -> int:
-    """How many places of an axis of `length` are selected."""
-    if selection is None:
-        return length
-    if isinstance(selection, slice):
-        return len(range(*selection.indices(length)))
-    return len(selection)
 
 
 def split_axis(selection: AxisSelection, *, length: int, chunk_size: int) -> Iterator[AxisPart]:

@@ -281,7 +281,6 @@ class _Writer:
             raise MissingDependencyError(".pgen needs pgenlib: pip install 'vczero[pgen]'") from error
         assert sink.place is not None
         self._place, self._name = sink.place, sink.name
-        self._phased = encoder.has_phase
         with self._explained():
             self._writer = pgenlib.PgenWriter(
                 os.fsencode(sink.place),
