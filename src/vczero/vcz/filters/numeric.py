@@ -24,6 +24,7 @@ __all__ = [
     "InfoNumbers",
     "Missing",
     "Numbers",
+    "OfColumn",
     "Quantity",
     "Scalar",
     "Truth",
@@ -128,7 +129,7 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class _OfColumn:
+class OfColumn:
     """What reads one column without samples."""
 
     column: str
@@ -144,7 +145,7 @@ class _OfColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Scalar(_OfColumn):
+class Scalar(OfColumn):
     """POS or QUAL. A missing quality is a value, unlike a tag's: COUNT(QUAL) is 1."""
 
     def evaluate(self, rows: Rows) -> Numbers:
@@ -153,7 +154,7 @@ class Scalar(_OfColumn):
 
 
 @dataclass(frozen=True, slots=True)
-class Truth(_OfColumn):
+class Truth(OfColumn):
     """A Flag tag: 1 where the record has it, else 0."""
 
     def evaluate(self, rows: Rows) -> Numbers:
@@ -161,7 +162,7 @@ class Truth(_OfColumn):
 
 
 @dataclass(frozen=True, slots=True)
-class InfoNumbers(_OfColumn):
+class InfoNumbers(OfColumn):
     """The values of an INFO tag of numbers. A tag with one value pays no heed to `elements`."""
 
     elements: Elements

@@ -18,7 +18,7 @@ from vczero.kernels import match as kernels
 from vczero.kernels.match import Fields
 from vczero.strings import Strings
 from vczero.vcz.filters.conditions import Mask, Rows, Verdict, every, some
-from vczero.vcz.filters.numeric import NOTHING
+from vczero.vcz.filters.numeric import NOTHING, OfColumn
 from vczero.vcz.filters.regex import Automaton
 from vczero.vcz.filters.subscripts import Elements
 
@@ -145,16 +145,10 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class InfoText:
+class InfoText(OfColumn):
     """The values of an INFO tag of strings. A tag with one value pays no heed to `elements`."""
 
-    column: str
     elements: Elements
-    per_sample = False
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return frozenset([self.column])
 
     def evaluate(self, rows: Rows) -> Texts:
         data, starts, ends = texts_of(rows, self.column)
