@@ -4,18 +4,11 @@
 All numbers are little-endian, which is taken for granted here; formats/bcf.py refuses other machines.
 """
 
-from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport INT32_MAX, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from vczero._native.blocks cimport Blocks, reserve
-
-ctypedef fused integer:
-    int8_t
-    int16_t
-    int32_t
-    int64_t
 
 ctypedef fused target:
     int8_t

@@ -1,5 +1,13 @@
 """Columns of a batch as native code sees them, and what is missing in them; part of text.pyx and bcf.pyx."""
 
+from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+
+ctypedef fused integer:
+    int8_t
+    int16_t
+    int32_t
+    int64_t
+
 cdef enum Kind:
     BOOL, I1, I2, I4, I8, F4, F8, STRINGS, UCS4, BYTES
 

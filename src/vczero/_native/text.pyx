@@ -1,7 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Lines of text from columns. The program of a line comes as tuples; kernels/text.py says what they mean."""
 
-from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport isnan, signbit
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
@@ -9,12 +8,6 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from vczero._native.blocks cimport Blocks, reserve
-
-ctypedef fused integer:
-    int8_t
-    int16_t
-    int32_t
-    int64_t
 
 include "columns.pxi"
 
