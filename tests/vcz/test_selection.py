@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import vczero
+from support.stores import ScriptedStore
+from support.vcz_builder import build_vcz, example_columns
 from vczero.errors import SelectionError
 from vczero.vcz.selection import check_indexes, real_samples, select_samples
 
@@ -66,3 +69,29 @@ def test_indexes_are_copied_and_checked():
         with pytest.raises(SelectionError, match=message):
             check_indexes(wrong, real_samples(IDS), len(IDS))
     assert real_samples(IDS).tolist() == [0, 1, 3, 4]
+
+
+def test_what_selects_variants_turned_into_their_numbers(tmp_path):
+    """What follows is the same, but in the store's order, and reads no chunk without any of them."""
+    path = build_vcz(tmp_path / "a.vcz", example_columns(60, 4), chunks={"variants": 6})
+    scripted = ScriptedStore.of_directory(path)
+    with vczero.open(scripted, regions="chr3,chr1", variant_filter="QUAL>80", semantics="query") as reader:
+        found = reader.to_arrays(["variant_index"])["variant_index"]
+        assert (np.diff(found) < 0).any()
+        reader.materialise_variant_filter()
+        assert (reader.selection.regions, reader.selection.predicate) == (None, None)
+        scripted.clear_log()
+        assert reader.to_arrays(["variant_index", "variant_DP"])["variant_index"].tolist() == sorted(found)
+        read = {int(key.rpartition("/")[2]) for key in scripted.keys if key.split("/")[-1].isdigit()}
+        assert read == set((found // 6).tolist()) < set(range(10))
+        reader.materialise_variant_filter()
+        assert reader.variant_counts_per_chunk().sum() == len(found)
+
+
+def test_a_filter_of_samples_is_no_list_of_variants(tmp_path):
+    """It is refused, and stays in force."""
+    path = build_vcz(tmp_path / "a.vcz", example_columns(20, 4))
+    with vczero.open(path, variant_filter="FMT/DP>10", semantics="query") as reader:
+        with pytest.raises(SelectionError, match="by sample"):
+            reader.materialise_variant_filter()
+        assert reader.selection.predicate is not None
