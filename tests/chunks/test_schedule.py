@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from support.steps import ToyReader, plan_rows, reads_of
 from vczero.chunks.schedule import Window
+from vczero.chunks.sizes import Sizes
 from vczero.chunks.steps import Read, Step
 
 
@@ -322,6 +324,21 @@ def test_steps_that_do_not_fit_decoded_are_fetched_ahead_as_far_as_they_fit_stor
     window.fetched(3, starts[3].own[0], 4)
     assert seqs(window.advance()) == [4, 5, 6, 7, 8, 9], "what is stored is a tenth"
     assert (window.decodable, window.statistics().charged_bytes) == (3, 3 * 40 + 7 * 4)
+
+
+def test_what_one_window_has_learnt_serves_the_next():
+    """The first stream of a store is careful until something has come; later ones need not be."""
+    sizes, column = Sizes(160), remote_column()
+    first = Window(plan_rows([column], 10), budget_bytes=160, max_steps=1000, sizes=sizes)
+    starts = first.advance()
+    assert len(starts) == 4
+    first.fetched(0, starts[0].own[0], 4)
+    again = Window(plan_rows([column], 10), budget_bytes=160, max_steps=1000, sizes=sizes)
+    assert (len(again.advance()), again.decodable) == (10, 3)
+    assert again.statistics().charged_bytes == 3 * 40 + 7 * 4
+    del first, again, starts, column
+    gc.collect()
+    assert not sizes.stored._seen, "it keeps no array alive"
 
 
 def test_steps_that_were_fetched_ahead_are_decoded_in_their_order_as_they_fit():

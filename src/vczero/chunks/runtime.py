@@ -16,6 +16,7 @@ from vczero.chunks.memory import Pool
 from vczero.chunks.portal import Portal
 from vczero.chunks.run import Engine, Run
 from vczero.chunks.schedule import Window
+from vczero.chunks.sizes import Sizes
 from vczero.chunks.steps import Decoded, Step, StepWork
 from vczero.chunks.stores import AnyStore, Fetch, run_fetch, run_fetch_async
 from vczero.chunks.stream import Stream, StreamStatistics
@@ -61,6 +62,7 @@ class Runtime:
         self.readahead_bytes = _checked("readahead_bytes", readahead_bytes, 0)
         self._is_closed = False
         self._pool = Pool(self.readahead_bytes // 2)
+        self._sizes = Sizes(self.readahead_bytes)
         self._runs: weakref.WeakSet[Run[Any]] = weakref.WeakSet()
         self._start_afresh()
         _open_runtimes.add(self)
@@ -83,7 +85,8 @@ class Runtime:
         # Enough steps to keep every request and every worker busy while results queue; more would only be
         # memory.
         max_steps = 2 * (self.io_concurrency + self.decode_threads)
-        window = Window(steps, budget_bytes=self.readahead_bytes, max_steps=max_steps)
+        budget = self.readahead_bytes
+        window = Window(steps, budget_bytes=budget, max_steps=max_steps, sizes=self._sizes)
         run = Run(window, work, self._engine)
         self._runs.add(run)
         return Stream(run, self)

@@ -32,7 +32,7 @@ from heapq import heappop, heappush
 from itertools import chain
 from typing import NamedTuple
 
-from vczero.chunks.sizes import StoredSizes, TextSizes
+from vczero.chunks.sizes import Sizes
 from vczero.chunks.steps import Chunk, Read, Step
 
 __all__ = ["Start", "Window", "WindowStatistics"]
@@ -105,9 +105,12 @@ class Window:
         budget_bytes: the most bytes in flight, the head aside.
         max_steps: the most steps in flight, at least 1. When there are so many, a quarter must go before more
             are let in: steps so small that their number is the limit are handed over several at a time.
+        sizes: what windows before this one have learnt, and this one adds to.
     """
 
-    def __init__(self, steps: Iterable[Step], *, budget_bytes: int, max_steps: int) -> None:
+    def __init__(
+        self, steps: Iterable[Step], *, budget_bytes: int, max_steps: int, sizes: Sizes | None = None
+    ) -> None:
         self._plan: Iterator[Step] | None = iter(steps)
         self._budget = budget_bytes
         self._max_steps = max_steps
@@ -118,8 +121,8 @@ class Window:
         self._waiting: list[tuple[int, Sequence[Read]]] = []
         self._interest: dict[Chunk, int] = {}
         self._shared: dict[Chunk, int] = {}
-        self._text = TextSizes(budget_bytes)
-        self._stored = StoredSizes(budget_bytes)
+        sizes = sizes or Sizes(budget_bytes)
+        self._text, self._stored = sizes.text, sizes.stored
         self._charged = self._max_charged = self._ahead = 0
         self._started = self._finished = self._max_in_flight = 0
         self._decodable = 0

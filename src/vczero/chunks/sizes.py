@@ -1,23 +1,33 @@
 """Sizes that a plan does not tell, estimated from what was seen: of text, and of chunks as they are stored.
 
-An estimate rises at once and falls slowly, so that chunks that are small for once do not break a budget.
+An estimate rises at once and falls slowly, so that chunks that are small for once do not break a budget. What
+one stream has learnt serves the next: the first of a remote store has to be careful for a round trip.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from vczero.chunks.steps import Read
 
 if TYPE_CHECKING:
     from vczero.chunks.blocks import BlockReader
 
-__all__ = ["StoredSizes", "TextSizes"]
+__all__ = ["Sizes", "StoredSizes", "TextSizes"]
 
 # Of the budget, what a text chunk is believed to need while none of its array has been seen: decoded, and
 # as it is stored.
 _UNSEEN_TEXT_FRACTION = 8
 _UNSEEN_STORED_TEXT_FRACTION = 256
+
+
+class Sizes:
+    """Both kinds, for any number of windows with the same budget."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self.text = TextSizes(budget_bytes)
+        self.stored = StoredSizes(budget_bytes)
 
 
 class TextSizes:
@@ -28,7 +38,7 @@ class TextSizes:
 
     def __init__(self, budget_bytes: int) -> None:
         self._unseen_bytes = budget_bytes // _UNSEEN_TEXT_FRACTION
-        self._seen: dict[BlockReader, tuple[int, float]] = {}
+        self._seen: WeakKeyDictionary[BlockReader, tuple[int, float]] = WeakKeyDictionary()
 
     def bytes_of(self, read: Read) -> int:
         if not read.is_text:
@@ -48,7 +58,7 @@ class StoredSizes:
 
     def __init__(self, budget_bytes: int) -> None:
         self._unseen_text_bytes = budget_bytes // _UNSEEN_STORED_TEXT_FRACTION
-        self._seen: dict[BlockReader, float] = {}
+        self._seen: WeakKeyDictionary[BlockReader, float] = WeakKeyDictionary()
 
     def bytes_of(self, read: Read) -> int:
         ratio = self._seen.get(read.reader)
