@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -255,10 +256,36 @@ def test_no_more_is_read_than_the_range_touches(tmp_path: Path) -> None:
         reader.asked.clear()
         assert encoder.read(3, 2 * 80) == whole[3:163]
         assert reader.asked == [slice(0, 20), slice(40, 50), slice(70, 80)]
-        file._piece_rows = PIECE_BYTES // 2
+        file.forget()
         for number in range(CACHE_BYTES // PIECE_BYTES + 3):
-            file._keep(number, b"")
+            file._keep(number, bytes(PIECE_BYTES))
         assert len(file._pieces) == CACHE_BYTES // PIECE_BYTES
+
+
+def test_what_is_read_in_order_is_made_ahead(tmp_path: Path) -> None:
+    """Twice as much each time, as far as the file goes."""
+    store = build_vcz(tmp_path / "a.vcz", random_calls(400, 5, contigs=["1"]), chunks={"variants": 100})
+    with vczero.open(store) as opened:
+        reader = Counting(opened)
+        encoder = vczero.BedEncoder(reader)  # type: ignore[arg-type]
+        whole = vczero.BedEncoder(opened).read(0, encoder.size)
+        encoder._file._piece_rows = 10
+        assert b"".join(encoder.read(at, 20) for at in range(0, encoder.size, 20)) == whole
+        ends = [0, 10, 30, 70, 150, 310, 400]
+        assert reader.asked == [slice(*bounds) for bounds in pairwise(ends)]
+
+
+def test_what_is_wrong_further_on_is_not_in_the_way(tmp_path: Path) -> None:
+    """A record that cannot be written is an error of the ranges that touch its piece, not of those before."""
+    columns = random_calls(400, 5, contigs=["1"])
+    columns["call_genotype"][250, 2] = [0, -1]
+    with vczero.open(build_vcz(tmp_path / "a.vcz", columns, chunks={"variants": 100})) as reader:
+        encoder = vczero.BedEncoder(reader)
+        encoder._file._piece_rows = 10
+        for at in range(3, 3 + 2 * 250, 20):
+            assert len(encoder.read(at, 20)) == 20
+        with pytest.raises(vczero.RecordError, match="half missing"):
+            encoder.read(3 + 2 * 250, 20)
 
 
 @pytest.mark.parametrize(("offset", "size"), [(-1, 4), (4, -1)])

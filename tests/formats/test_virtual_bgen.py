@@ -18,7 +18,7 @@ from support.vcz_builder import build_vcz, example_columns
 
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> ScriptedStore:
-    columns = example_columns(60, 8)
+    columns = example_columns(60, 3000)
     columns["call_genotype"] = np.abs(columns["call_genotype"]) % 2
     columns["variant_allele"] = columns["variant_allele"][:, :2]
     path = build_vcz(tmp_path_factory.mktemp("virtual") / "a.vcz", columns, chunks={"variants": 7})
@@ -35,19 +35,19 @@ def encoder(scripted: ScriptedStore) -> Iterator[vczero.BgenEncoder]:
 def test_no_genotypes_are_read_before_they_are_wanted(
     scripted: ScriptedStore, encoder: vczero.BgenEncoder
 ) -> None:
-    """Sizes, offsets and names come without; a variant costs the chunk that it is in."""
+    """Sizes, offsets and names come without; a variant costs the 64 KiB that it is in."""
 
     def genotypes() -> set[str]:
         found = [key for key in scripted.keys if key.startswith("call_genotype/") and key[-1].isdigit()]
         return {key.rpartition("/")[2].partition(".")[0] for key in found}
 
-    assert encoder.num_samples == 8
+    assert encoder.num_samples == 3000
     assert len(encoder.offsets) == encoder.num_variants + 1 == sum(map(len, _places(encoder))) + 1
     assert not encoder.offsets.flags.writeable
     encoder.read(0, int(encoder.offsets[0]))
     assert genotypes() == set()
     encoder.read(int(encoder.offsets[-2]), 10)
-    assert genotypes() == {"8"}
+    assert {"8"} <= genotypes() <= {"7", "8"}
 
 
 def _places(encoder: vczero.BgenEncoder) -> Iterator[list[object]]:
@@ -58,7 +58,7 @@ def test_ranges_read_by_several_threads(encoder: vczero.BgenEncoder) -> None:
     """One encoder, the same bytes, whoever asks, and after it was closed."""
     whole = encoder.read(0, encoder.size)
     with ThreadPoolExecutor(4) as pool:
-        parts = list(pool.map(lambda start: encoder.read(start, 97), range(0, encoder.size, 97)))
+        parts = list(pool.map(lambda start: encoder.read(start, 9700), range(0, encoder.size, 9700)))
     assert b"".join(parts) == whole
     encoder.close()
     assert encoder.read(50, 400) == whole[50:450]

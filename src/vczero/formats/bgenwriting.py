@@ -18,6 +18,7 @@ from vczero.formats.bgen import BgenOptions, BgenVariants, Written, check_sample
 from vczero.formats.bgenindex import BgenIndex
 from vczero.formats.encoder import BATCH_BYTES, Sink, write_all
 from vczero.formats.output import DescriptorSink, Output, sinks_of
+from vczero.formats.rowfile import RowSource
 from vczero.formats.writing import Source, Watch, unwatched
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ T = TypeVar("T", bound="BgenSource")
 _FIRST_BYTES = 1000
 
 
-class BgenSource(Source, Protocol):
+class BgenSource(RowSource, Source, Protocol):
     """What is written: a `VczReader`, with the selection set on it."""
 
     def materialise_variant_filter(self) -> None:
@@ -47,9 +48,6 @@ class BgenSource(Source, Protocol):
 
     def variant_counts_per_chunk(self, fields: Any = ...) -> npt.NDArray[np.int64]:
         """The variants of each batch."""
-
-    def query(self, fields: Any = ..., start: int = 0, **selected: Any) -> Any:
-        """Batches with another selection."""
 
 
 @dataclass(frozen=True, slots=True)

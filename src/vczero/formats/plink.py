@@ -9,6 +9,7 @@ positions and names out of bounds. Calls of more than two alleles, which plink2 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from vczero.formats.chromosomes import chromosome_codes
 from vczero.formats.columns import contig_piece, strings_of
 from vczero.formats.encoder import Buffer
 from vczero.formats.records import Places, check_names, check_positions, texts
-from vczero.formats.rowfile import RowFile, RowSource
+from vczero.formats.rowfile import RowFile, RowSource, SelectedRows
 from vczero.formats.vcf import column_piece
 from vczero.kernels import pairs, pieces, text
 from vczero.vcz.schema import Batch, Metadata
@@ -57,7 +58,7 @@ class BedEncoder:
         self._places = Places(reader)
         self._has_alleles = reader.has_field("variant_allele")
         self._row_bytes = -(-len(self._samples) // 4)
-        self._file = RowFile(reader, self, row_bytes=self._row_bytes)
+        self._rows = SelectedRows(reader)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -70,6 +71,11 @@ class BedEncoder:
         """None."""
         return frozenset()
 
+    @cached_property
+    def _file(self) -> RowFile:
+        length = len(BED_HEADER) + len(self._rows) * self._row_bytes
+        return RowFile(self._rows, self, range(len(BED_HEADER), length + 1, self._row_bytes))
+
     @property
     def size(self) -> int:
         """The file's length in bytes; to know it, a filter is run over all records once."""
@@ -78,8 +84,8 @@ class BedEncoder:
     def read(self, offset: int, size: int) -> bytes:
         """Bytes [offset, offset + size) of the file, as far as it goes; from any thread.
 
-        No more records are read than the range touches, or share its first or last 64 KiB; those that were
-        read last are kept.
+        No more records are read than the range touches, or share its first or last 64 KiB; and where it goes
+        on at the end of the range read before, some behind it, up to 4 MiB. Those read last are kept.
 
         Raises:
             RecordError: a record there cannot be written.

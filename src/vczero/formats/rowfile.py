@@ -1,4 +1,4 @@
-"""Any bytes of a file that is never made: a header, and for each selected record a row of one length.
+"""Any bytes of a file that is never made: a header, and for each selected record a row of known length.
 
 What a file system in user space needs, which asks for some bytes at a time: the size is known up front, and a
 range costs no more than the rows that it touches.
@@ -6,6 +6,7 @@ range costs no more than the rows that it touches.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
@@ -14,7 +15,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vczero.errors import OptionError
+from vczero.errors import OptionError, VczeroError
 from vczero.formats.encoder import Encoder
 from vczero.vcz.schema import Batch, Metadata
 
@@ -25,6 +26,8 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 # Rows are read in pieces of about so many bytes, so that small ranges in a row read few rows twice.
 PIECE_BYTES: Final = 64 * 1024
 CACHE_BYTES: Final = 8 * 2**20
+# What is read in order is made ahead, up to this.
+AHEAD_BYTES: Final = 4 * 2**20
 
 
 class RowSource(Metadata, Protocol):
@@ -41,11 +44,14 @@ class SelectedRows:
     """The records that a reader selects, by their places in the output.
 
     Args:
-        source: the reader; what it selects is found out when the first row is asked for.
+        source: the reader.
+        numbers: int64, (variants,), in parts: the selected variants as they are output; None: what the
+            reader selects is found out when the first row is asked for.
     """
 
-    def __init__(self, source: RowSource) -> None:
+    def __init__(self, source: RowSource, numbers: Iterable[Int64s] | None = None) -> None:
         self._source = source
+        self._numbers = numbers
         self._lock = Lock()
         self._found: tuple[Int64s, Int64s] | None = None
 
@@ -80,8 +86,10 @@ class SelectedRows:
         with self._lock:
             if self._found is None:
                 parts = [np.empty((0, 2), np.int64)]
-                for batch in self._source.variant_chunks(["variant_index"]):
-                    numbers = batch.variant_index
+                found = self._numbers
+                if found is None:
+                    found = (batch.variant_index for batch in self._source.variant_chunks(["variant_index"]))
+                for numbers in found:
                     cuts = np.flatnonzero(np.diff(numbers) != 1)
                     begins = numbers[np.concatenate(([0], cuts + 1))]
                     ends = numbers[np.concatenate((cuts, [len(numbers) - 1]))] + 1
@@ -96,45 +104,52 @@ class SelectedRows:
 
 
 class RowFile:
-    """The bytes that an encoder's file would have.
+    """The bytes that an encoder's file would have; for any number of threads.
 
     Args:
-        source: the reader.
-        encoder: makes `row_bytes` bytes of each record, after its header, and has no trailer.
-        row_bytes: at least 1.
+        rows: the records.
+        encoder: makes a row of each, after its header, and has no trailer.
+        offsets: (records + 1,): where each row begins, and where the last one ends.
     """
 
-    def __init__(self, source: RowSource, encoder: Encoder, *, row_bytes: int) -> None:
-        self._rows = SelectedRows(source)
+    def __init__(self, rows: SelectedRows, encoder: Encoder, offsets: Sequence[int] | Int64s) -> None:
+        self._rows = rows
         self._encoder = encoder
-        self._row_bytes = row_bytes
-        self._piece_rows = max(1, PIECE_BYTES // row_bytes)
+        self._offsets = offsets
+        self._header = encoder.header()
+        self._count = len(offsets) - 1
+        self.size = int(offsets[-1])
+        self._piece_rows = max(1, PIECE_BYTES * self._count // max(1, self.size - int(offsets[0])))
         self._lock = Lock()
         self._pieces: OrderedDict[int, bytes] = OrderedDict()
-
-    @property
-    def size(self) -> int:
-        """The file's length in bytes."""
-        return len(self._encoder.header()) + len(self._rows) * self._row_bytes
+        self._made = (0, 0)
 
     def read(self, offset: int, size: int) -> bytes:
-        """Bytes [offset, offset + size), as far as there are any; from any thread.
+        """Bytes [offset, offset + size), as far as there are any.
 
         Raises:
             OptionError: a number is negative.
         """
         if offset < 0 or size < 0:
             raise OptionError(f"there are no {size} bytes at {offset}: neither may be negative")
-        header = self._encoder.header()
-        end = min(offset + size, self.size) - len(header)
-        start = max(offset - len(header), 0)
-        head = header[offset : offset + size]
+        end = min(offset + size, self.size)
+        head = self._header[offset : max(offset, end)]
+        start = max(offset, len(self._header))
         if start >= end:
             return head
-        piece_bytes = self._piece_rows * self._row_bytes
-        first, last = start // piece_bytes, -(-end // piece_bytes)
-        body = b"".join(self._get(first, last))
-        return head + body[start - first * piece_bytes : end - first * piece_bytes]
+        first = (bisect_right(self._offsets, start) - 1) // self._piece_rows
+        last = -(-bisect_left(self._offsets, end) // self._piece_rows)
+        body, base = b"".join(self._get(first, last)), self._start(first)
+        return head + body[start - base : end - base]
+
+    def forget(self) -> None:
+        """Let go of the rows that are kept."""
+        with self._lock:
+            self._pieces.clear()
+
+    def _start(self, piece: int) -> int:
+        """Where a piece begins; of the one behind the last, where the file ends."""
+        return int(self._offsets[min(piece * self._piece_rows, self._count)])
 
     def _get(self, first: int, last: int) -> Iterator[bytes]:
         """Pieces [first, last), from the cache or made; runs of missing ones are made at once."""
@@ -150,31 +165,45 @@ class RowFile:
             else:
                 while end < last and end not in known:
                     end += 1
-                yield from self._make(number, end)
+                yield from self._made_anew(number, end, self._ahead(number, end) if end == last else end)
             number = end
 
+    def _made_anew(self, first: int, last: int, ahead: int) -> list[bytes]:
+        """Pieces [first, last), made with those up to `ahead`; without, if something is wrong there."""
+        try:
+            return list(self._make(first, ahead))[: last - first]
+        except VczeroError:
+            if ahead == last:
+                raise
+            return list(self._make(first, last))
+
+    def _ahead(self, first: int, last: int) -> int:
+        """Up to which piece to make: further than [first, last) if they go on where the last ended."""
+        begin, end = self._made
+        if first != end:
+            return last
+        reach = (bisect_right(self._offsets, self._start(first) + AHEAD_BYTES) - 1) // self._piece_rows
+        return max(last, min(first + 2 * (end - begin), reach))
+
     def _make(self, first: int, last: int) -> Iterator[bytes]:
-        fields = sorted(self._encoder.columns)
-        begin, end = first * self._piece_rows, min(last * self._piece_rows, len(self._rows))
+        """Make pieces [first, last), and keep them."""
+        begin, end = first * self._piece_rows, min(last * self._piece_rows, self._count)
         held = bytearray()
-        number = first
-        size = self._piece_rows * self._row_bytes
-        for batch in self._rows.batches(fields, begin, end):
+        number, size = first, self._start(first + 1) - self._start(first)
+        for batch in self._rows.batches(sorted(self._encoder.columns), begin, end):
             for buffer in self._encoder.encode(batch):
                 held += buffer
-            while len(held) >= size:
+            while number < last and len(held) >= size:
                 yield self._keep(number, bytes(held[:size]))
                 del held[:size]
                 number += 1
-        if held:
-            yield self._keep(number, bytes(held))
+                size = self._start(number + 1) - self._start(number)
+        self._made = first, last
 
     def _keep(self, number: int, piece: bytes) -> bytes:
         with self._lock:
             self._pieces[number] = piece
             self._pieces.move_to_end(number)
-            while (
-                len(self._pieces) * self._piece_rows * self._row_bytes > CACHE_BYTES and len(self._pieces) > 1
-            ):
+            while sum(map(len, self._pieces.values())) > CACHE_BYTES and len(self._pieces) > 1:
                 self._pieces.popitem(last=False)
         return piece
