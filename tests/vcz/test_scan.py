@@ -438,3 +438,20 @@ def test_small_chunks_are_joined(store):
     for name in FIELDS:
         column = np.concatenate([batch[name] for batch in expected])
         assert np.array_equal(found[0][name], column, equal_nan=column.dtype.kind == "f"), name
+
+
+def test_batches_of_few_samples_of_many_are_joined(tmp_path):
+    """Little is kept of large chunks: a batch is of several, as long as there are steps for all workers."""
+    columns = example_columns(96, 3000)
+    kept = {name: column for name, column in columns.items() if not name.startswith("call_")}
+    kept["call_genotype"] = columns["call_genotype"]
+    path = build_vcz(tmp_path / "a.vcz", kept, zarr_format=2, chunks={"variants": 1, "samples": 2000})
+    fields = ["variant_position", "call_genotype"]
+    with vczero.open(path) as reader:
+        reader.set_sample_indexes([2999, 5])
+        expected = list(reader.variant_chunks(fields))
+        found = list(reader.map_chunks(lambda batch: batch, fields, batch_bytes=5000))
+    assert [len(batch.variant_index) for batch in found] == [3] * 32
+    for name in fields:
+        columns_of = [np.concatenate([batch[name] for batch in batches]) for batches in (expected, found)]
+        assert np.array_equal(*columns_of), name

@@ -33,6 +33,7 @@ __all__ = ["Query", "ScanPlan", "Semantics", "StoredArray", "plan"]
 _LEAST_PIECE_BYTES = 2 * 2**20
 # More in a batch of several chunks, and workers would wait for each other.
 _MOST_JOINED_BYTES = 2**20
+_MANY_STEPS = 32
 # Small chunks read by a step that makes several batches: what the step costs is then little beside them, and
 # they are read in a millisecond or two.
 _MOST_TOGETHER_CHUNKS = 64
@@ -213,7 +214,7 @@ def plan(
     rows = chunk_rows = min((e.chunk_rows for e in layouts), default=step_rows or max(1, num_variants))
     in_pieces, together = frozenset[Layout](), 1
     if batch_bytes is not None and layouts:
-        rows, in_pieces = _fitted(rows, layouts, batch_bytes)
+        rows, in_pieces = _fitted(rows, layouts, batch_bytes, num_variants)
     elif variants is None and not singly:
         together = _together(rows, layouts)
     if variants is None and rows * together > chunk_rows:
@@ -246,14 +247,20 @@ def _lay_out(arrays: Mapping[str, StoredArray], name: str, samples: Int64s | Non
     return lay_out(array.name, array.reader, array.dims, samples)
 
 
-def _fitted(rows: int, layouts: Sequence[Layout], batch_bytes: int) -> tuple[int, frozenset[Layout]]:
+def _fitted(
+    rows: int, layouts: Sequence[Layout], batch_bytes: int, num_variants: int
+) -> tuple[int, frozenset[Layout]]:
     """The length of a run of variants, changed so that batches come to about `batch_bytes`, and what is read
     in pieces for that.
 
     What cannot be read in pieces is not counted: cutting batches would save nothing of it.
     """
-    work = sum(layout.row_work for layout in layouts)
-    joined = min(batch_bytes, _MOST_JOINED_BYTES) // max(1, rows * work)
+    work, nbytes = (sum(sizes) for sizes in zip(*((e.row_work, e.row_nbytes) for e in layouts), strict=True))
+    most = min(batch_bytes, _MOST_JOINED_BYTES)
+    # Where little is kept of much that is decoded, few samples of many, workers have enough steps left.
+    joined = max(
+        most // max(1, rows * work), min(most // max(1, rows * nbytes), num_variants // (rows * _MANY_STEPS))
+    )
     if joined > 1:
         return rows * joined, frozenset()
     large = [e for e in layouts if e.chunk_rows == rows and e.reader.reads_in_part(rows // 2)]
