@@ -375,6 +375,9 @@ def test_what_the_format_cannot_hold(tmp_path: Path, store: Path) -> None:
         {"string_bytes": 64, "level": 1},
         {"string_bytes": 1},
         {"pad_byte": b"ab"},
+        {"field": "PL"},
+        {"compression": "gzip"},
+        {"variant_id_field": "id"},
     ],
 )
 def test_options_that_make_no_sense(options: dict[str, Any]) -> None:

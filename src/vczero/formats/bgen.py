@@ -10,24 +10,24 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from vczero.errors import FieldNotFoundError, OptionError, SelectionError, UnsupportedError
 from vczero.formats.bgencodec import Codec, as_it_is, stored_layout, zlib_codec, zlib_runs, zstd_codec
-from vczero.formats.bgenids import Identities, identities, padded
+from vczero.formats.bgenids import Identities, IdField, identities, padded
 from vczero.formats.bgenvalues import called_blocks, dosage_blocks, likely_blocks
 from vczero.formats.columns import strings_of
 from vczero.kernels import bgen as kernels
 from vczero.kernels.deflate import Values
 from vczero.vcz.schema import Batch, Metadata
 
-__all__ = ["BgenOptions", "BgenVariants", "Written", "check_samples"]
+__all__ = ["BgenOptions", "BgenVariants", "Compression", "Field", "Written", "check_samples"]
 
-Field = Literal["GT", "GP", "DS"]
-Compression = Literal["zlib", "zstd", "none"]
+Field: TypeAlias = Literal["GT", "GP", "DS"]
+Compression: TypeAlias = Literal["zlib", "zstd", "none"]
 
 _MAGIC: Final = b"bgen"
 _FLAGS: Final = {"none": 0, "zlib": 1, "zstd": 2}
@@ -61,11 +61,18 @@ class BgenOptions:
     level: int | None = None
     unphased: bool = False
     header_samples: bool = True
-    variant_id_field: Literal["rsid", "varid"] = "rsid"
+    variant_id_field: IdField = "rsid"
     string_bytes: int | None = None
     pad_byte: bytes = b"."
 
     def __post_init__(self) -> None:
+        for name, value, known in (
+            ("field", self.field, get_args(Field)),
+            ("compression", self.compression, get_args(Compression)),
+            ("variant_id_field", self.variant_id_field, get_args(IdField)),
+        ):
+            if value not in known:
+                raise OptionError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
         lowest, highest = {"zlib": (-1, 9), "zstd": (1, 22), "none": (0, 0)}[self.compression]
         if self.level is not None and not lowest <= self.level <= highest:
             raise OptionError(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from vczero.formats.bgen import BgenOptions, BgenVariants
-from vczero.formats.bgenids import Identities
+from vczero.formats.bgen import BgenOptions, BgenVariants, Field
+from vczero.formats.bgenids import Identities, IdField
 from vczero.formats.bgenwriting import BgenSource, selected, survey
 from vczero.formats.rowfile import RowFile, SelectedRows
 
@@ -39,10 +38,10 @@ class BgenEncoder:
         self,
         reader: BgenSource,
         *,
-        field: Literal["GT", "GP", "DS"] = "GT",
+        field: Field = "GT",
         unphased: bool = False,
         header_samples: bool = True,
-        variant_id_field: Literal["rsid", "varid"] = "rsid",
+        variant_id_field: IdField = "rsid",
         total_string_length: int | None = None,
         pad_byte: bytes = b".",
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,9 @@ from vczero.kernels.bgen import identity_sizes
 from vczero.strings import Strings
 from vczero.vcz.schema import Batch, Column
 
-__all__ = ["Identities", "identities", "padded"]
+__all__ = ["IdField", "Identities", "identities", "padded"]
+
+IdField: TypeAlias = Literal["rsid", "varid"]
 
 _LONGEST_NAME = 0xFFFF
 _MOST_ALLELES = 0xFFFF
@@ -83,7 +85,7 @@ class Identities:
         )
 
 
-def identities(batch: Batch, contigs: Strings, id_field: Literal["rsid", "varid"]) -> Identities:
+def identities(batch: Batch, contigs: Strings, id_field: IdField) -> Identities:
     """What identifies the variants of a batch.
 
     A variant without ALT gets "." for one, as plink2 writes it: BGEN's readers want two alleles.
@@ -117,9 +119,7 @@ def identities(batch: Batch, contigs: Strings, id_field: Literal["rsid", "varid"
     return found
 
 
-def padded(
-    found: Identities, id_field: Literal["rsid", "varid"], string_bytes: int, pad: bytes
-) -> Identities:
+def padded(found: Identities, id_field: IdField, string_bytes: int, pad: bytes) -> Identities:
     """The same with the unused name filled up, so that each variant's five texts take `string_bytes`.
 
     Raises:

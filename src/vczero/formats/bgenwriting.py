@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from vczero.errors import OptionError
-from vczero.formats.bgen import BgenOptions, BgenVariants, Written, check_samples
+from vczero.formats.bgen import BgenOptions, BgenVariants, Compression, Field, Written, check_samples
+from vczero.formats.bgenids import IdField
 from vczero.formats.bgenindex import BgenIndex
 from vczero.formats.encoder import BATCH_BYTES, Sink, write_all
 from vczero.formats.output import DescriptorSink, Output, sinks_of
@@ -84,12 +85,12 @@ def write_bgen(
     reader: BgenSource,
     output: Output,
     *,
-    field: Literal["GT", "GP", "DS"] = "GT",
-    compression: Literal["zlib", "zstd", "none"] = "zlib",
+    field: Field = "GT",
+    compression: Compression = "zlib",
     compression_level: int | None = None,
     unphased: bool = False,
     header_samples: bool = True,
-    variant_id_field: Literal["rsid", "varid"] = "rsid",
+    variant_id_field: IdField = "rsid",
     bgi_path: str | os.PathLike[str] | None = None,
     sample_path: str | os.PathLike[str] | None = None,
 ) -> int:
