@@ -46,6 +46,8 @@ def test_paths_with_strange_names(directory):
 
 def test_what_is_not_there_or_no_store(directory):
     # Each mistake has its own words.
+    with pytest.raises(StoreNotFoundError, match="path of the store is empty"):
+        open_store("")
     with pytest.raises(StoreNotFoundError, match="absent: no such directory"):
         open_store(directory / "absent")
     with pytest.raises(StoreError, match="text: not a sound zip file"):

@@ -277,6 +277,28 @@ def test_a_query_of_its_own_leaves_the_reader_as_it_is(store):
             reader.query(["call_DP"], sample="S0")
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"start": -1}, "start"),
+        ({"start": True}, "start"),
+        ({"batch_bytes": 0}, "batch_bytes"),
+        ({"force_recompute": "variant_AC"}, "force_recompute"),
+    ],
+)
+def test_what_makes_no_sense_of_a_scan(store, asked, message):
+    with vczero.open(store) as reader, pytest.raises(OptionError, match=message):
+        reader.map_chunks(len, ["variant_AC"], **asked)
+
+
+def test_what_is_no_filter(store):
+    with vczero.open(store) as reader:
+        for wrong in (5, len, lambda batch: batch):
+            with pytest.raises(OptionError, match="is no filter: give an expression"):
+                reader.set_variant_filter(wrong)
+        assert reader.selection.predicate is None
+
+
 def test_rows_and_mapped_batches_come_in_order(store):
     group = zarr.open_group(store, mode="r")
     with vczero.open(store, samples=["S3"]) as reader:

@@ -23,7 +23,7 @@ from vczero.chunks.stream import Stream, StreamStatistics
 from vczero.chunks.workers import Workers
 from vczero.errors import OptionError, UnsupportedError, VczeroError
 
-__all__ = ["Decoded", "Runtime", "StepWork", "Stream", "StreamStatistics"]
+__all__ = ["Decoded", "Runtime", "StepWork", "Stream", "StreamStatistics", "whole_number"]
 
 T = TypeVar("T")
 
@@ -56,10 +56,10 @@ class Runtime:
         decode_threads: int | None = None,
         readahead_bytes: int = 256 * 2**20,
     ) -> None:
-        self.io_concurrency = _checked("io_concurrency", io_concurrency, 1)
+        self.io_concurrency = whole_number("io_concurrency", io_concurrency, 1)
         threads = _usable_cpus() if decode_threads is None else decode_threads
-        self.decode_threads = _checked("decode_threads", threads, 1)
-        self.readahead_bytes = _checked("readahead_bytes", readahead_bytes, 0)
+        self.decode_threads = whole_number("decode_threads", threads, 1)
+        self.readahead_bytes = whole_number("readahead_bytes", readahead_bytes, 0)
         self._is_closed = False
         self._pool = Pool(self.readahead_bytes // 2)
         self._sizes = Sizes(self.readahead_bytes)
@@ -184,7 +184,12 @@ def _stop(engine: Engine) -> None:
     engine.portal.stop()
 
 
-def _checked(name: str, value: int, least: int) -> int:
+def whole_number(name: str, value: int, least: int) -> int:
+    """`value`.
+
+    Raises:
+        OptionError: it is no integer, or less than `least`.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise OptionError(f"{name} must be a whole number of at least {least}, not {value!r}")
     return value

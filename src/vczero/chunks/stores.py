@@ -388,6 +388,8 @@ def open_local(path: str) -> Store:
         StoreError: It is neither.
     """
     if not os.path.isfile(path):
+        if not path:
+            raise StoreNotFoundError("the path of the store is empty", store=path)
         return LocalStore(path)
     from vczero.chunks.zipstore import ZipStore
 

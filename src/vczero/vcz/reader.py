@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from vczero.chunks.runtime import Runtime, Stream
+from vczero.chunks.runtime import Runtime, Stream, whole_number
 from vczero.chunks.stores import Backend, open_store
 from vczero.errors import OptionError, SelectionError
 from vczero.vcz.catalog import Catalog
@@ -164,7 +164,7 @@ class VczReader(Selector):
 
         Raises:
             FieldNotFoundError: a field is neither stored nor can it be computed.
-            OptionError: `start` is negative.
+            OptionError: `start` is negative, or `force_recompute` is text.
         """
         return self.map_chunks(_itself, fields, start, force_recompute=force_recompute)
 
@@ -190,10 +190,12 @@ class VczReader(Selector):
                 be, small ones are joined. None: one batch for each run of variants.
 
         Raises:
-            As `variant_chunks`; what `function` raises comes out of the iterator.
+            As `variant_chunks`; OptionError: `batch_bytes` is less than 1. What `function` raises comes out
+            of the iterator.
         """
-        if isinstance(start, bool) or not isinstance(start, int) or start < 0:
-            raise OptionError(f"start must be a whole number of at least 0, not {start!r}")
+        whole_number("start", start, 0)
+        if batch_bytes is not None:
+            whole_number("batch_bytes", batch_bytes, 1)
         wanted = self._wanted(fields, force_recompute)
         if not wanted.fields:
             return BatchIterator(None)
@@ -282,6 +284,8 @@ class VczReader(Selector):
         return explain(self._planner.plan(self._wanted(fields, force_recompute=False), singly=True))
 
     def _wanted(self, fields: Sequence[str] | None, force_recompute: bool | Iterable[str]) -> Wanted:
+        if isinstance(force_recompute, str):
+            raise OptionError(f"force_recompute must be True or a list of names, not {force_recompute!r}")
         recompute = DERIVED.keys() if force_recompute is True else force_recompute or ()
         query = replace(self._query, recompute=frozenset(recompute))
         return self._planner.check(query, self._fields(fields))

@@ -21,6 +21,7 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from vczero.errors import OptionError
 from vczero.vcz.schema import Batch, Passed, Predicate
 
 __all__ = ["UNDECIDED", "FullPredicate", "Plain", "Selectivity"]
@@ -57,9 +58,20 @@ class FullPredicate(Predicate):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plain(FullPredicate):
-    """A predicate that has no more than a `Predicate` needs."""
+    """A predicate that has no more than a `Predicate` needs.
+
+    Raises:
+        OptionError: it has not even that.
+    """
 
     predicate: Predicate
+
+    def __post_init__(self) -> None:
+        if not (hasattr(self.predicate, "columns") and hasattr(self.predicate, "evaluate")):
+            raise OptionError(
+                f"{self.predicate!r:.80} is no filter: give an expression, a Filter, a SiteFilter, "
+                "or what has `columns` and `evaluate`"
+            )
 
     @property
     def columns(self) -> frozenset[str]:

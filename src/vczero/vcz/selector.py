@@ -165,7 +165,7 @@ class Selector(StoreProperties):
         Raises:
             ExpressionError: the expression cannot be understood, or names what the store lacks.
             FieldNotFoundError: the store lacks a column of the predicate.
-            OptionError: there are no such semantics.
+            OptionError: there are no such semantics, or it is nothing of the kind.
         """
         _checked("semantics", semantics, Semantics)
         unbound: Unbound | None = None
