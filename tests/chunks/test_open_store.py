@@ -52,6 +52,10 @@ def test_what_is_not_there_or_no_store(directory):
         open_store(directory / "absent")
     with pytest.raises(StoreError, match="text: not a sound zip file"):
         open_store(directory / "text")
+    with pytest.raises(OptionError, match=r"http://\*\*\*@\[bad/x is no URL"):
+        open_store("http://me:secret@[bad/x")
+    with pytest.raises(OptionError, match=r"http://\*\*\*@host/x: the backend 'local' reads paths"):
+        open_store("http://me:secret@host/x", backend_storage="local")
     with pytest.raises(OptionError, match="a list is not a store"):
         open_store([1])
     with pytest.raises(OptionError, match="a file URL of another host"):

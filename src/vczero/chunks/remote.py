@@ -17,12 +17,11 @@ those of `icechunk.s3_storage`, `gcs_storage` or `azure_storage`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from vczero.chunks.secrets import redact
 from vczero.chunks.stores import AnyStore, Backend, open_local
@@ -109,18 +108,28 @@ def split_archive(url: str) -> tuple[str, str | None]:
 
 
 def local_path(url: str) -> str:
-    """The path that a `file` URL, or a plain path, names."""
-    if not re.match(r"file://", url, re.IGNORECASE):
-        return url
-    from urllib.request import url2pathname
+    """The path that a `file` URL, or a plain path, names.
 
-    parts = urlsplit(url)
+    Raises:
+        OptionError: The URL names none of this machine.
+    """
+    parts = _split(url)
+    if not parts.scheme:
+        return url
+    if parts.scheme != "file":
+        raise OptionError(f"{redact(url)}: the backend 'local' reads paths and file URLs")
     if parts.netloc not in ("", "localhost"):
         raise OptionError(f"{redact(url)}: a file URL of another host")
+    from urllib.request import url2pathname
+
     return url2pathname(parts.path)
 
 
-def _split(url: str) -> Any:
-    parts = urlsplit(url)
-    # A Windows path such as C:\\x has no scheme.
-    return parts if "://" in url else parts._replace(scheme="")
+def _split(url: str) -> SplitResult:
+    """The parts of a URL; a path, such as C:\\x, has no scheme."""
+    if "://" not in url:
+        return SplitResult("", "", url, "", "")
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise OptionError(f"{redact(url)} is no URL: {error}") from error
