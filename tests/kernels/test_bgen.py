@@ -6,15 +6,16 @@ import zlib
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vczero.kernels import bgen, deflate
+from vczero.kernels import bgen
 from vczero.strings import Strings
 
 
-def same(one: deflate.Values, other: deflate.Values) -> None:
+def same(one: bgen.Values, other: bgen.Values) -> None:
     """Both hold the same values."""
     np.testing.assert_array_equal(one[1], other[1])
     np.testing.assert_array_equal(one[0], other[0])
@@ -101,45 +102,58 @@ def test_records_equal_the_twin() -> None:
         same(bgen.variant_records(*arguments), bgen.variant_records_numpy(*arguments))
 
 
-def streams(values: deflate.Values) -> list[bytes]:
+def streams(values: bgen.Values) -> list[bytes]:
     return [values[0][start:stop].tobytes() for start, stop in pairwise(values[1].tolist())]
 
 
-@settings(max_examples=60, deadline=None)
+def check_streams(
+    calls: npt.NDArray[np.int8], phased: npt.NDArray[np.bool_] | None, counts: npt.NDArray[np.int32]
+) -> list[bytes]:
+    """zlib makes the blocks of the streams; the streams."""
+    data, offsets = bgen.call_blocks_numpy(calls, phased, counts)
+    expected = [data[start:stop].tobytes() for start, stop in pairwise(offsets.tolist())]
+    for make in (bgen.call_streams, bgen.call_streams_numpy):
+        values, sizes = make(calls, phased, counts)
+        found = streams(values)
+        assert [zlib.decompress(stream) for stream in found] == expected
+        assert sizes.tolist() == list(map(len, expected))
+    return streams(bgen.call_streams(calls, phased, counts)[0])
+
+
+@settings(max_examples=80, deadline=None)
 @given(st.data())
-def test_zlib_undoes_runs(data: st.DataObject) -> None:
-    """Bytes with and without a period, of all lengths, come back from the stream, as from the twin's."""
+def test_zlib_undoes_streams(data: st.DataObject) -> None:
+    """Any calls, phased and not, alike for long and short runs, few and many; also where a sample has many
+    probabilities, or its ploidy is not the others'."""
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    parts, periods = [], []
-    for _ in range(data.draw(st.integers(0, 3))):
-        size = data.draw(st.integers(0, 3000))
-        period = data.draw(st.sampled_from([1, 2, 3, 5, 7, 33, 300, 4096, 5000]))
-        letters = rng.integers(0, data.draw(st.sampled_from([2, 256])), period) * 255 % 256
-        part = np.tile(letters, size // period + 1)[:size].astype(np.uint8)
-        changed = rng.random(size) < data.draw(st.sampled_from([0, 0.01, 0.4]))
-        part[changed] = rng.choice([0, 255, 7], int(changed.sum()))
-        parts.append(part)
-        periods.append(period)
-    whole = np.concatenate([np.empty(0, np.uint8), *parts])
-    values = (whole, np.cumsum([0, *map(len, parts)], dtype=np.int64))
-    for make in (deflate.deflate_runs, deflate.deflate_runs_numpy):
-        found = streams(make(values, np.array(periods, np.int64)))
-        assert [zlib.decompress(stream) for stream in found] == [part.tobytes() for part in parts]
+    rows, samples = data.draw(st.integers(0, 3)), data.draw(st.sampled_from([1, 5, 29, 33, 64, 200, 1111]))
+    ploidy, alleles = data.draw(st.sampled_from([(2, 2), (2, 2), (1, 2), (2, 12), (3, 3), (2, 95)]))
+    calls = np.repeat(rng.integers(0, alleles, (rows, 1, ploidy)), samples, 1).astype(np.int8)
+    changed = rng.random((rows, samples)) < data.draw(st.sampled_from([0, 0.005, 0.1, 0.6]))
+    calls[changed] = rng.integers(0, data.draw(st.sampled_from([2, alleles])), (int(changed.sum()), ploidy))
+    odd = rng.random((rows, samples)) < data.draw(st.sampled_from([0, 0, 0.01, 0.5]))
+    calls[odd] = rng.integers(data.draw(st.sampled_from([-2, -1])), 2, (int(odd.sum()), ploidy))
+    phased = np.ones((rows, samples), bool)
+    for flags in (None, phased):
+        check_streams(calls, flags, np.full(rows, alleles, np.int32))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.0005, 0.3])
-def test_calls_of_many_samples_become_smaller_than_by_zlib(share: float) -> None:
-    """Blocks of more tokens than one deflate block has; smaller than zlib's level 1, which is the point."""
+@pytest.mark.parametrize("missing", [0, 0.2])
+def test_streams_of_many_samples_are_smaller_than_by_zlib(share: float, missing: float) -> None:
+    """More tokens, of ploidies and probabilities, than a deflate block has; smaller than zlib's level 1."""
     rng = np.random.default_rng(5)
-    block = np.where(rng.random(300_000) < share, 0, 255).astype(np.uint8)
-    found = streams(deflate.deflate_runs((block, np.array([0, len(block)])), np.array([1])))[0]
-    assert zlib.decompress(found) == block.tobytes()
+    calls = (rng.random((1, 150_000, 2)) < share).astype(np.int8)
+    calls[rng.random((1, 150_000)) < missing] = -1
+    counts = np.array([2], np.int32)
+    (block, _), (found, _) = bgen.call_blocks(calls, None, counts), bgen.call_streams(calls, None, counts)[0]
+    assert zlib.decompress(found.tobytes()) == block.tobytes()
     assert len(found) < len(zlib.compress(block, 1))
 
 
-def test_noise_is_stored() -> None:
-    """What has neither runs nor a skewed alphabet grows by headers only."""
-    block = np.random.default_rng(6).integers(0, 256, 200_000).astype(np.uint8)
-    found = streams(deflate.deflate_runs((block, np.array([0, len(block)])), np.array([2])))[0]
-    assert zlib.decompress(found) == block.tobytes()
-    assert len(found) < len(block) + 60
+def test_few_samples_are_stored() -> None:
+    """Where a code would take more than it saves, a stream has eleven bytes more than its block."""
+    for samples in range(1, 31):
+        calls = np.random.default_rng(samples).integers(0, 2, (1, samples, 2)).astype(np.int8)
+        (stream,) = check_streams(calls, None, np.array([2], np.int32))
+        assert len(stream) == 10 + 3 * samples + 11

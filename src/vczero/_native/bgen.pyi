@@ -1,6 +1,16 @@
 from typing import Any
 
-def call_blocks(genotypes: Any, phased: Any, alleles: Any, out: Any, ends: Any) -> tuple[int, int] | None: ...
+def call_blocks(
+    genotypes: Any,
+    phased: Any,
+    alleles: Any,
+    largest: int,
+    spare: int,
+    first: int,
+    out: Any,
+    ends: Any,
+    sizes: Any,
+) -> tuple[int, int]: ...
 def float_blocks(
     values: Any, ploidies: Any, alleles: Any, tolerance: float, out: Any, ends: Any
 ) -> tuple[int, int, int] | None: ...

@@ -3,12 +3,14 @@
 """Blocks of BGEN layout 2: the probabilities of calls and of floats, and whole variants. See vczero/kernels/bgen.py."""
 
 from libc.math cimport floor
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint32_t
-from libc.stdlib cimport free, malloc
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memchr, memcpy, memset
 
+include "deflate.pxi"
+
 cdef enum:
-    TILE = 64  # samples
+    TILE = 32  # samples: diploid, of two alleles, they have a word of probabilities
     PLOIDIES = 64  # a call has at most 63 alleles
     MISSING = 0x80
     FILL = -2
@@ -99,124 +101,178 @@ cdef bint is_phased(const calls* row, const uint8_t* phased, int64_t samples, in
     return False
 
 
-cdef inline bint put_tile(
-    uint8_t* out, const calls* row, int64_t count, bint phased
-) noexcept nogil:
-    # The probabilities of `count` diploid calls of two alleles, if all of them are known.
-    cdef int64_t i
-    cdef calls seen = 0, a, b
-    for i in range(2 * count):
-        seen |= row[i]
-    if seen & ~1:
+cdef inline bint take_bits(const calls* row, int count, uint64_t* low, uint64_t* negative) noexcept nogil:
+    # The lowest bits and the signs of `count` values, at most 64; whether all are -1, 0 or 1.
+    cdef uint64_t word, sign, others = 0
+    cdef int i
+    low[0] = negative[0] = 0
+    if calls is int8_t and count == 64:
+        for i in range(0, 64, 8):
+            word = load(<const uint8_t*>row + i)
+            others |= word & each(0xFE)
+            low[0] |= gather(word) << i
+        if others == 0:
+            return True
+        others = 0
+        for i in range(0, 64, 8):
+            word = load(<const uint8_t*>row + i)
+            sign = (word >> 7) & each(1)
+            negative[0] |= gather(sign) << i
+            word ^= sign * 255
+            others |= word & (each(0xFE) | sign)
+        return others == 0
+    for i in range(count):
+        low[0] |= <uint64_t>(row[i] & 1) << i
+        negative[0] |= <uint64_t>(row[i] < 0) << i
+        others |= row[i] < -1 or row[i] > 1
+    return others == 0
+
+
+cdef inline void put_word(uint8_t* ones, int64_t at, uint64_t word) noexcept nogil:
+    # 64 bits behind which there are none yet.
+    cdef uint8_t* p = ones + (at >> 3)
+    store(p, load(p) | word << (at & 7))
+    store(p + 8, word >> 1 >> (63 - (at & 7)))
+
+
+cdef bint put_tile(Block* block, const calls* row, int64_t sample, int count, bint phased) noexcept nogil:
+    # `count` calls of two alleles, from `sample`, if all are diploid or missing.
+    cdef uint64_t low, negative, a, b
+    cdef int i
+    if not take_bits(row + 2 * sample, 2 * count, &low, &negative):
         return False
-    if phased:
-        for i in range(2 * count):
-            out[i] = <uint8_t>(row[i] - 1)
-    else:
+    block.bytes[6] = min(block.bytes[6], 2)
+    block.bytes[7] = max(block.bytes[7], 2)
+    a = low & each(0x55)
+    b = (low >> 1) & each(0x55)
+    # What is not an ALT allele, or neither ALT twice nor once.
+    low = ~low if phased else ~(a | b) & each(0x55) | (a ^ b) << 1
+    if negative:
+        negative = (negative | negative >> 1) & each(0x55)
+        low &= ~(negative | negative << 1)
         for i in range(count):
-            a = row[2 * i]
-            b = row[2 * i + 1]
-            out[2 * i] = <uint8_t>((a | b) - 1)
-            out[2 * i + 1] = <uint8_t>(-(a ^ b))
+            block.bytes[8 + sample + i] |= (negative >> (2 * i) & 1) << 7
+    if count < TILE:
+        low &= (<uint64_t>1 << (2 * count)) - 1
+    put_word(block.ones, block.count, low)
+    block.count += 2 * count
     return True
 
 
 cdef int64_t put_call(
-    uint8_t* out, const calls* call, int ploidy, int alleles, bint phased, const int64_t* counts
+    Block* block, const calls* call, int ploidy, int alleles, bint phased, int64_t size
 ) noexcept nogil:
-    # The probabilities of one known call: their number; -1: an allele that the variant does not have.
-    cdef int64_t i, j, place = 0, size
+    # The probabilities of one known call, `size` in number; -1: an allele that the variant does not have.
+    cdef int64_t i, j, place = 0
     cdef calls[PLOIDIES] ordered
-    if phased:
-        size = <int64_t>ploidy * (alleles - 1)
-        memset(out, 0, size)
-        for i in range(ploidy):
-            if call[i] >= alleles:
-                return -1
-            if call[i] < alleles - 1:
-                out[i * (alleles - 1) + call[i]] = 255
-        return size
-    size = counts[ploidy]
     for i in range(ploidy):
         if call[i] >= alleles:
             return -1
+        if phased:
+            place = block.count + i * (alleles - 1) + call[i]
+            if call[i] < alleles - 1:
+                block.ones[place >> 3] |= 1 << (place & 7)
+            continue
         j = i
         while j > 0 and ordered[j - 1] > call[i]:
             ordered[j] = ordered[j - 1]
             j -= 1
         ordered[j] = call[i]
-    for i in range(ploidy):
-        place += choose(ordered[i] + i, i + 1)
-    memset(out, 0, size)
-    if place < size:
-        out[place] = 255
+    if not phased:
+        for i in range(ploidy):
+            place += choose(ordered[i] + i, i + 1)
+        if place < size:
+            place += block.count
+            block.ones[place >> 3] |= 1 << (place & 7)
     return size
 
 
 cdef int64_t put_row(
-    uint8_t* out, const calls* row, const uint8_t* phases, int64_t samples, int width, int alleles, int64_t* bad
+    Block* block, const calls* row, const uint8_t* phases, int64_t samples, int width, int alleles
 ) noexcept nogil:
-    # The block of one variant: its size; -1 with the sample whose call has an allele that there is not.
+    # Make the block of one variant: -1, or the sample whose call has an allele that there is not.
     cdef int64_t[PLOIDIES] counts
-    cdef int64_t s, t, end, size
+    cdef int64_t s, t, end = 0, size
     cdef int ploidy
     cdef bint missing, phased = is_phased(row, phases, samples, width)
-    cdef uint8_t* p = out + 10 + samples
     for ploidy in range(width + 1):
         counts[ploidy] = choose(ploidy + alleles - 1, ploidy) - 1
-    start_block(out, samples, alleles)
-    end = 0
+    start_block(block.bytes, samples, alleles)
+    block.size = 10 + samples
+    block.count = 0
+    block.period = alleles - 1 if phased else counts[width]
+    if block.period > FRONT:
+        block.period = 1
+    memset(block.bytes + 8, 2, samples)  # the ploidy where put_tile puts calls
+    memset(block.ones, 0, samples * counts[width] // 8 + BEHIND)
     while end < samples:
         s = end
         end = min(s + <int64_t>TILE, samples)
-        if width == 2 and alleles == 2 and put_tile(p, row + 2 * s, end - s, phased):
-            memset(out + 8 + s, 2, end - s)
-            out[6] = min(out[6], 2)
-            out[7] = max(out[7], 2)
-            p += 2 * (end - s)
+        if width == 2 and alleles == 2 and put_tile(block, row, s, <int>(end - s), phased):
             continue
         for t in range(s, end):
             ploidy = count_alleles(row + t * width, width)
             missing = is_missing(row + t * width, ploidy)
-            take_ploidy(out, t, ploidy, missing)
-            if missing:
-                size = <int64_t>ploidy * (alleles - 1) if phased else counts[ploidy]
-                memset(p, 0, size)
-            else:
-                size = put_call(p, row + t * width, ploidy, alleles, phased, counts)
-                if size < 0:
-                    bad[0] = t
-                    return -1
-            p += size
-    out[8 + samples] = phased
-    out[9 + samples] = 8
-    return p - out
+            take_ploidy(block.bytes, t, ploidy, missing)
+            size = <int64_t>ploidy * (alleles - 1) if phased else counts[ploidy]
+            if not missing and put_call(block, row + t * width, ploidy, alleles, phased, size) < 0:
+                return t
+            block.count += size
+    block.bytes[8 + samples] = phased
+    block.bytes[9 + samples] = 8
+    return -1
 
 
 def call_blocks(
     const calls[:, :, ::1] genotypes,
     const uint8_t[:, ::1] phased,
     const int32_t[::1] alleles,
+    int64_t largest,
+    int64_t spare,
+    Py_ssize_t first,
     uint8_t[::1] out,
     int64_t[::1] ends,
+    int64_t[::1] sizes,
 ):
-    """The blocks of calls, one after the other; (row, sample) of a call that has no sense, else None."""
+    """The blocks of calls, or if `sizes` gets what they take, their zlib streams, one after the other in `out`.
+
+    No block is larger than `largest`. From row `first`, whose end is known, to that which is returned: the last,
+    or `out` has less than `spare` bytes left, or the sample that is returned as well has a call that makes no
+    sense (else -1). Seven bytes behind what is written are written over.
+    """
     cdef Py_ssize_t v
-    cdef int64_t size, at = 0, bad = -1
-    cdef int64_t samples = genotypes.shape[1]
+    cdef int64_t at = 0, bad = -1, samples = genotypes.shape[1], before = ends[first]
     cdef int width = <int>genotypes.shape[2]
     cdef const uint8_t* phases = NULL
+    cdef Block block
+    cdef uint8_t* room = <uint8_t*>calloc(2 * FRONT + 2 * BEHIND + 10 + samples + largest // 8, 1)
+    cdef Tokens* tokens = <Tokens*>malloc(sizeof(Tokens))
+    if room == NULL or tokens == NULL:
+        free(room)
+        free(tokens)
+        raise MemoryError
+    block.bytes = room + FRONT
+    block.ones = block.bytes + 10 + samples + BEHIND + FRONT
+    v = first
     with nogil:
-        ends[0] = 0
-        for v in range(genotypes.shape[0]):
+        while v < genotypes.shape[0] and at + spare <= out.shape[0]:
             if phased is not None:
                 phases = &phased[v, 0]
-            size = put_row(&out[at], &genotypes[v, 0, 0], phases, samples, width, alleles[v], &bad)
-            if size < 0:
+            bad = put_row(&block, &genotypes[v, 0, 0], phases, samples, width, alleles[v])
+            if bad >= 0:
                 break
-            at += size
-            ends[v + 1] = at
-    return (v, bad) if bad >= 0 else None
+            if sizes is None:
+                memcpy(&out[at], block.bytes, block.size)
+                spread(block.ones, block.count, &out[at + block.size])
+                at += block.size + block.count
+            else:
+                sizes[v] = block.size + block.count
+                at += compress(tokens, &block, &out[at])
+            v += 1
+            ends[v] = before + at
+        free(room)
+        free(tokens)
+    return v, bad
 
 
 cdef int put_rounded(uint8_t* out, const floats* values, int64_t count, double tolerance, double* parts) noexcept nogil:

@@ -1,4 +1,5 @@
-# Huffman codes: their lengths from counts, and canonical codes from lengths (RFC 1951, section 3.2.2).
+# Huffman codes: their lengths from counts, canonical codes from lengths, and how a block begins with them (RFC
+# 1951, sections 3.2.2 and 3.2.7).
 
 
 cdef void code_lengths(const uint32_t* seen, int count, int limit, uint8_t* lengths) noexcept nogil:
@@ -72,3 +73,66 @@ cdef void codes_of(const uint8_t* lengths, int count, uint16_t* codes) noexcept 
             for i in range(length):
                 reversed_code = (reversed_code << 1) | ((code >> i) & 1)
             codes[symbol] = reversed_code
+
+
+cdef struct Header:
+    # How the lengths of a dynamic block's codes are written.
+    uint8_t[SYMBOLS + 32] list  # symbols of the code of code lengths
+    uint8_t[SYMBOLS + 32] extra
+    int count
+    int literals
+    int distances
+    int orders
+    uint8_t[19] lengths
+
+
+cdef void plan_header(Header* header, const uint8_t* lengths, int distance) noexcept nogil:
+    # How to write the lengths of the codes of literals and lengths, and one of 1 for a distance.
+    cdef uint8_t[SYMBOLS + 32] whole
+    cdef uint32_t[19] seen
+    cdef int i = 0, run, total
+    header.literals = SYMBOLS
+    while header.literals > 257 and lengths[header.literals - 1] == 0:
+        header.literals -= 1
+    header.distances = distance + 1
+    memcpy(whole, lengths, header.literals)
+    memset(whole + header.literals, 0, distance)
+    total = header.literals + distance + 1
+    whole[total - 1] = 1
+    memset(seen, 0, sizeof(seen))
+    header.count = 0
+    while i < total:
+        run = 1
+        if whole[i] == 0:
+            while i + run < total and run < 138 and whole[i + run] == 0:
+                run += 1
+        if run >= 3:
+            header.list[header.count] = 18 if run > 10 else 17
+            header.extra[header.count] = run - 11 if run > 10 else run - 3
+        else:
+            run = 1
+            header.list[header.count] = whole[i]
+        seen[header.list[header.count]] += 1
+        header.count += 1
+        i += run
+    code_lengths(seen, 19, 7, header.lengths)
+    header.orders = 19
+    while header.orders > 4 and header.lengths[LENGTH_ORDER[header.orders - 1]] == 0:
+        header.orders -= 1
+
+
+cdef void write_header(Bits* bits, const Header* header, bint last) noexcept nogil:
+    cdef uint16_t[19] codes
+    cdef int i, symbol
+    codes_of(header.lengths, 19, codes)
+    put(bits, (1 if last else 0) | 4, 3)
+    put(bits, header.literals - 257, 5)
+    put(bits, header.distances - 1, 5)
+    put(bits, header.orders - 4, 4)
+    for i in range(header.orders):
+        put(bits, header.lengths[LENGTH_ORDER[i]], 3)
+    for i in range(header.count):
+        symbol = header.list[i]
+        put(bits, codes[symbol], header.lengths[symbol])
+        if symbol >= 17:
+            put(bits, header.extra[i], 7 if symbol == 18 else 3)

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.errors import FieldNotFoundError, OptionError, SelectionError, UnsupportedError
-from vczero.formats.bgencodec import Codec, as_it_is, stored_layout, zlib_codec, zlib_runs, zstd_codec
+from vczero.formats.bgencodec import Codec, as_it_is, stored_layout, zlib_codec, zstd_codec
 from vczero.formats.bgenids import Identities, IdField, identities, padded
-from vczero.formats.bgenvalues import called_blocks, dosage_blocks, likely_blocks
+from vczero.formats.bgenvalues import called_blocks, called_streams, dosage_blocks, likely_blocks
 from vczero.formats.columns import strings_of
 from vczero.kernels import bgen as kernels
-from vczero.kernels.deflate import Values
+from vczero.kernels.bgen import Values
 from vczero.vcz.schema import Batch, Metadata
 
 __all__ = ["BgenOptions", "BgenVariants", "Compression", "Field", "Written", "check_samples"]
@@ -230,9 +230,7 @@ class BgenVariants:
         ends = [np.empty(0, np.int64)]
         for rows in self._slices(found):
             part = found[rows]
-            blocks = self._blocks(batch, rows, part)
-            payload = self._codec(blocks, part)
-            sizes = None if self.options.compression == "none" else np.diff(blocks[1])
+            payload, sizes = self._payload(batch, rows, part)
             data, offsets = kernels.variant_records(
                 part.varids,
                 part.rsids,
@@ -248,7 +246,10 @@ class BgenVariants:
         return Written(buffers, np.concatenate(ends), found)
 
     def _slices(self, found: Identities) -> Iterator[slice]:
-        """Runs of rows whose blocks take about as much memory as fits a processor's cache."""
+        """Runs of rows whose blocks, if they are kept, take as much memory as fits a processor's cache."""
+        if self._codec is None:
+            yield slice(0, len(found.counts))
+            return
         sizes = kernels.block_sizes(found.counts, self.num_samples, self.ploidy)
         numbers = np.cumsum(sizes) // _SLICE_BYTES
         starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
@@ -256,20 +257,28 @@ class BgenVariants:
             if stop > start:
                 yield slice(start, stop)
 
-    def _blocks(self, batch: Batch, rows: slice, part: Identities) -> Values:
-        """The probability blocks of some rows."""
+    def _payload(
+        self, batch: Batch, rows: slice, part: Identities
+    ) -> tuple[Values, npt.NDArray[np.int64] | None]:
+        """What a file has of some rows' probability blocks; if they are compressed, their sizes before."""
         values: Any = batch.columns[self._field]
         calls: Any = batch.columns.get("call_genotype")
         calls = None if calls is None else calls[rows]
         names = self._names
         if self.options.field == "GT":
             phased: Any = batch.columns.get("call_genotype_phased")
-            return called_blocks(calls, None if phased is None else phased[rows], part, names)
-        make = likely_blocks if self.options.field == "GP" else dosage_blocks
-        return make(values[rows], calls, part, names)
+            phased = None if phased is None else phased[rows]
+            if self._codec is None:
+                return called_streams(calls, phased, part, names)
+            blocks = called_blocks(calls, phased, part, names)
+        else:
+            make = likely_blocks if self.options.field == "GP" else dosage_blocks
+            blocks = make(values[rows], calls, part, names)
+        assert self._codec is not None
+        return self._codec(blocks, part), None if self._codec is as_it_is else np.diff(blocks[1])
 
-    def _choose(self) -> Codec:
-        """How blocks are compressed."""
+    def _choose(self) -> Codec | None:
+        """How blocks are compressed; None: as they are made."""
         level = self.options.level
         if self.options.is_stored:
             return self.layout.store
@@ -278,7 +287,7 @@ class BgenVariants:
         if self.options.compression == "zstd":
             return zstd_codec(3 if level is None else level)
         if level in (None, 1) and self.options.field == "GT":
-            return zlib_runs(self.num_samples, self.ploidy)
+            return None
         return zlib_codec(1 if level is None else level)
 
 

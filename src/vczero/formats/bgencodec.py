@@ -6,17 +6,15 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import comb
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from vczero.formats.bgenids import Identities
-from vczero.kernels.bgen import block_sizes
-from vczero.kernels.deflate import Values, deflate_runs
+from vczero.kernels.bgen import Values, block_sizes
 
-__all__ = ["Codec", "Layout", "as_it_is", "stored_layout", "zlib_codec", "zlib_runs", "zstd_codec"]
+__all__ = ["Codec", "Layout", "as_it_is", "stored_layout", "zlib_codec", "zstd_codec"]
 
 Codec: TypeAlias = Callable[[Values, Identities], Values]
 """Makes what a file has of the blocks of variants."""
@@ -43,20 +41,6 @@ def zstd_codec(level: int) -> Codec:
     from numcodecs import zstd
 
     return lambda blocks, _: _each(blocks, lambda block: zstd.compress(block, level))
-
-
-def zlib_runs(samples: int, ploidy: int) -> Codec:
-    """zlib streams of calls, in which samples equal their neighbours: see `kernels.deflate`."""
-
-    def compress(blocks: Values, found: Identities) -> Values:
-        data, offsets = blocks
-        phased = data[offsets[:-1] + 8 + samples].astype(bool)
-        counts = found.counts.astype(np.int64)
-        kinds = {count: comb(ploidy + count - 1, ploidy) - 1 for count in set(counts.tolist())}
-        periods = [kinds[count] for count in counts.tolist()]
-        return deflate_runs(blocks, np.where(phased, counts - 1, periods))
-
-    return compress
 
 
 def _each(blocks: Values, compress: Callable[[bytes], bytes]) -> Values:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from vczero.errors import RecordError, UnsupportedError
 from vczero.formats.bgenids import Identities
 from vczero.kernels import bgen as kernels
-from vczero.kernels.deflate import Values
+from vczero.kernels.bgen import Values
 
-__all__ = ["called_blocks", "dosage_blocks", "likely_blocks"]
+__all__ = ["called_blocks", "called_streams", "dosage_blocks", "likely_blocks"]
 
 Array = npt.NDArray[Any]
 _MISSING = 0x80
@@ -27,6 +27,20 @@ def called_blocks(calls: Array, phased: Array | None, found: Identities, samples
     """
     try:
         return kernels.call_blocks(_native(calls), phased, found.counts)
+    except kernels.BadCellError as bad:
+        raise _explained(bad, "GT", found, samples) from None
+
+
+def called_streams(
+    calls: Array, phased: Array | None, found: Identities, samples: list[str]
+) -> tuple[Values, npt.NDArray[np.int64]]:
+    """zlib streams of the same blocks, and the sizes of the blocks.
+
+    Raises:
+        RecordError: a call has an allele that its record lacks.
+    """
+    try:
+        return kernels.call_streams(_native(calls), phased, found.counts)
     except kernels.BadCellError as bad:
         raise _explained(bad, "GT", found, samples) from None
 

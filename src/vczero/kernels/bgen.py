@@ -8,6 +8,8 @@ of all genotypes but the last, in the order in which VCF has them too.
 
 from __future__ import annotations
 
+import zlib
+from itertools import pairwise
 from math import comb
 from typing import Any, Final, TypeAlias
 
@@ -15,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero._native import bgen as _native
-from vczero.kernels.deflate import Values
 from vczero.strings import Strings
 
 __all__ = [
@@ -23,9 +24,12 @@ __all__ = [
     "TOLERANCE",
     "WRONG",
     "BadCellError",
+    "Values",
     "block_sizes",
     "call_blocks",
     "call_blocks_numpy",
+    "call_streams",
+    "call_streams_numpy",
     "float_blocks",
     "float_blocks_numpy",
     "identity_sizes",
@@ -41,8 +45,15 @@ WRONG: Final = {0: "an allele that the record does not have", 1: "a probability 
 _FIXED = 10
 _MISSING = 0x80
 _ONE = 255
+_BEHIND = 8
+_PIECE = 1 << 20
+_CODED = 1 << 14  # bytes at least that a Huffman code is made for, but for the last
+_CODES = 512  # bytes at most that such codes take
 
+Calls: TypeAlias = npt.NDArray[np.signedinteger[Any]]
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
+Values: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+"""Bytes and offsets: value i is `data[offsets[i]:offsets[i + 1]]`."""
 
 
 class BadCellError(Exception):
@@ -63,13 +74,14 @@ def block_sizes(alleles: npt.NDArray[np.int32], samples: int, ploidy: int) -> np
 
     No block is larger: fewer alleles in a call and phase only make it smaller.
     """
-    kinds = {int(count): comb(ploidy + int(count) - 1, ploidy) - 1 for count in set(alleles.tolist())}
-    each = [min(_FIXED + samples * (1 + kinds[count]), np.iinfo(np.int64).max) for count in alleles.tolist()]
-    return np.array(each, np.int64)
+    kinds, rows = np.unique(alleles, return_inverse=True)
+    most = np.iinfo(np.int64).max
+    each = [min(_FIXED + samples * comb(ploidy + count - 1, ploidy), most) for count in kinds.tolist()]
+    return np.array(each, np.int64)[rows]
 
 
 def call_blocks(
-    genotypes: npt.NDArray[np.signedinteger[Any]],
+    genotypes: Calls,
     phased: npt.NDArray[np.bool_] | None,
     alleles: npt.NDArray[np.int32],
 ) -> Values:
@@ -87,20 +99,11 @@ def call_blocks(
     Raises:
         BadCellError: a call has an allele that the variant does not have.
     """
-    rows, samples, ploidy = genotypes.shape
-    out = np.empty(int(block_sizes(alleles, samples, ploidy).sum()), np.uint8)
-    ends = np.zeros(rows + 1, np.int64)
-    if genotypes.dtype not in (np.int8, np.int16, np.int32):
-        genotypes = genotypes.astype(np.int32)
-    flags = None if phased is None else np.ascontiguousarray(phased).view(np.uint8)
-    bad = _native.call_blocks(np.ascontiguousarray(genotypes), flags, alleles, out, ends)
-    if bad is not None:
-        raise BadCellError(*bad, 0)
-    return out[: ends[-1]], ends
+    return _made(genotypes, phased, alleles, None)
 
 
 def call_blocks_numpy(
-    genotypes: npt.NDArray[np.signedinteger[Any]],
+    genotypes: Calls,
     phased: npt.NDArray[np.bool_] | None,
     alleles: npt.NDArray[np.int32],
 ) -> Values:
@@ -129,6 +132,31 @@ def call_blocks_numpy(
         missing = np.where(called, 0, _MISSING).astype(np.uint8)
         blocks.append(_block(count, ploidies, missing, int(is_phased), parts))
     return _joined(blocks)
+
+
+def call_streams(
+    genotypes: Calls,
+    phased: npt.NDArray[np.bool_] | None,
+    alleles: npt.NDArray[np.int32],
+) -> tuple[Values, npt.NDArray[np.int64]]:
+    """The zlib streams of what `call_blocks` gives, and how large each was; releases the GIL.
+
+    Matches are looked for one sample back only, which takes a fraction of zlib's time and, on calls, gives
+    less than its level 1.
+    """
+    sizes = np.zeros(len(alleles), np.int64)
+    return _made(genotypes, phased, alleles, sizes), sizes
+
+
+def call_streams_numpy(
+    genotypes: Calls,
+    phased: npt.NDArray[np.bool_] | None,
+    alleles: npt.NDArray[np.int32],
+) -> tuple[Values, npt.NDArray[np.int64]]:
+    """The same as `call_streams`, by zlib: other streams of the same blocks."""
+    data, offsets = call_blocks_numpy(genotypes, phased, alleles)
+    blocks = [data[start:stop].tobytes() for start, stop in pairwise(offsets.tolist())]
+    return _joined([np.frombuffer(zlib.compress(block, 1), np.uint8) for block in blocks]), np.diff(offsets)
 
 
 def float_blocks(values: Floats, ploidies: npt.NDArray[np.uint8], alleles: npt.NDArray[np.int32]) -> Values:
@@ -257,6 +285,35 @@ def variant_records_numpy(
             parts += [(len(block) + 4).to_bytes(4, "little"), int(sizes[row]).to_bytes(4, "little")]
         records.append(np.frombuffer(b"".join([*parts, block]), np.uint8))
     return _joined(records)
+
+
+def _made(
+    genotypes: Calls,
+    phased: npt.NDArray[np.bool_] | None,
+    alleles: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64] | None,
+) -> Values:
+    """The native kernel's blocks, or streams if it is to give sizes."""
+    if genotypes.dtype not in (np.int8, np.int16, np.int32):
+        genotypes = genotypes.astype(np.int32)
+    calls = np.ascontiguousarray(genotypes)
+    flags = None if phased is None else np.ascontiguousarray(phased).view(np.uint8)
+    blocks = block_sizes(alleles, *genotypes.shape[1:])
+    largest = int(blocks.max(initial=0))
+    spare, room = 0, int(blocks.sum()) + _BEHIND
+    if sizes is not None:
+        # A literal takes 9 bits at most under the best code, and three bytes and more as a match 27.
+        spare = largest + largest // 8 + _CODES * (largest // _CODED + 1) + _BEHIND
+        room = max(spare, _PIECE)
+    ends = np.zeros(len(alleles) + 1, np.int64)
+    parts, row = [np.empty(0, np.uint8)], 0
+    while row < len(alleles):
+        out, first = np.empty(room, np.uint8), row
+        row, bad = _native.call_blocks(calls, flags, alleles, largest, spare, first, out, ends, sizes)
+        if bad >= 0:
+            raise BadCellError(row, bad, 0)
+        parts.append(out[: ends[row] - ends[first]])
+    return parts[1] if len(parts) == 2 else np.concatenate(parts), ends
 
 
 def _block(

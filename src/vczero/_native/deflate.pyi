@@ -1,3 +1,0 @@
-from typing import Any
-
-def deflate_runs(data: Any, offsets: Any, periods: Any, out: Any, ends: Any) -> None: ...
