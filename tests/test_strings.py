@@ -135,8 +135,19 @@ def test_full_and_reshape() -> None:
 
 def test_bytes_that_are_not_text_stay_bytes() -> None:
     """`vlen-bytes` values come out as bytes, and refuse to be text."""
-    text = Strings.from_values([b"\xff", b"a\0"])
-    assert text.to_bytes().tolist() == [b"\xff", b"a\0"]
-    for convert in (text.to_numpy, text.to_objects):
-        with pytest.raises(ValueError, match="utf-8"):
-            convert()
+    for values in ([b"\xff", b"a\0"], [b"\xff"], [b"a" * 20, b"\xff"]):
+        text = Strings.from_values(values)
+        assert text.to_bytes().tolist() == values
+        for convert in (text.to_numpy, text.to_objects):
+            with pytest.raises(ValueError, match="utf-8"):
+                convert()
+
+
+@pytest.mark.parametrize("values", [["a", "", "é"], ["x" * 15], ["x" * 16, "b"], ["a\0", "\0"], ["", ""], []])
+def test_short_text_and_long_text_become_the_same_arrays(values: list[str]) -> None:
+    """Values are made in several ways; the array owns them, and can be written to."""
+    array = Strings.from_values(values).to_numpy()
+    assert array.dtype == np.dtypes.StringDType()
+    assert array.tolist() == values
+    array[:1] = "new"
+    assert array.tolist()[1:] == values[1:]

@@ -19,6 +19,8 @@ from vczero.kernels import strings as kernels
 
 __all__ = ["Strings"]
 
+_SHORT_BYTES = 15  # NumPy keeps so many in an array's own cells
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strings:
@@ -95,8 +97,8 @@ class Strings:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory held."""
-        return self.data.nbytes + self.offsets.nbytes
+        """Bytes of the values and their offsets; of rows of a larger array, their part of it."""
+        return int(self.offsets[-1] - self.offsets[0]) + self.offsets.nbytes
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -140,8 +142,13 @@ class Strings:
         Raises:
             ValueError: a value is not UTF-8.
         """
+        dtype = np.dtypes.StringDType()
+        # Most text is short ASCII, for which objects in between would take three times as long.
+        short = kernels.to_fixed_bytes(self.data, self.offsets, _SHORT_BYTES)
+        if short is not None:
+            return short.astype(dtype).reshape(self.shape)
         values = kernels.to_str_list(self.data, self.offsets)
-        return np.array(values, np.dtypes.StringDType()).reshape(self.shape)
+        return np.array(values, dtype).reshape(self.shape)
 
     def to_objects(self) -> npt.NDArray[np.object_]:
         """A new array of `str` objects (shape).

@@ -15,6 +15,7 @@ from vczero.kernels import strings as kernels
 from vczero.kernels.checksums import crc32c, crc32c_numpy
 
 TEXTS = st.lists(st.text(max_size=12), max_size=20)
+ASCII = st.lists(st.text(st.characters(max_codepoint=127), max_size=4).map(str.encode), max_size=20)
 RAW = st.lists(st.binary(max_size=12), max_size=20)
 
 
@@ -185,6 +186,22 @@ def test_lists_of_objects(values: list[str]) -> None:
     data, offsets = pair(raw)
     assert kernels.to_str_list(data, offsets) == kernels.to_str_list_numpy(data, offsets) == values
     assert kernels.to_bytes_list(data, offsets) == kernels.to_bytes_list_numpy(data, offsets) == raw
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=RAW | ASCII, most=st.integers(1, 12), skipped=st.integers(0, 3))
+def test_to_fixed_bytes_equals_its_twin(values: list[bytes], most: int, skipped: int) -> None:
+    """Also of offsets that do not begin at 0; what is too long, or ends in what pads, is left to others."""
+    data, offsets = pair(values)
+    offsets = offsets[min(skipped, len(values)) :]
+    found = kernels.to_fixed_bytes(data, offsets, most)
+    twin = kernels.to_fixed_bytes_numpy(data, offsets, most)
+    wanted = values[min(skipped, len(values)) :]
+    none = any(len(value) > most or value.endswith(b"\0") or not value.isascii() for value in wanted)
+    assert (found is None) == (twin is None) == none
+    if found is not None and twin is not None:
+        assert found.dtype == twin.dtype
+        assert found.tolist() == twin.tolist() == wanted
 
 
 def test_text_that_is_not_utf8_has_no_str() -> None:

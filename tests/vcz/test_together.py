@@ -13,6 +13,7 @@ import vczero
 from support.stores import ScriptedStore
 from support.vcz_builder import Column, build_vcz, example_columns
 from vczero.errors import ChunkError, VczeroError
+from vczero.vcz.scan import results_of
 from vczero.vcz.schema import Batch
 
 FIELDS = ["variant_position", "variant_AF", "variant_DP"]
@@ -78,6 +79,24 @@ def test_batches_are_those_of_single_steps(objects):
         for start in (1, NUMBER - 1, NUMBER, NUMBER + 1):
             found = [contents(batch) for batch in reader.variant_chunks(FIELDS, start)]
             assert found == [contents(batch) for batch in batches[start:]]
+
+
+def test_batches_with_text_are_those_of_single_steps(objects):
+    """Several at a time too, and each counts with its own part of their memory."""
+    names = ["variant_WORD", "variant_DP"]
+    _, reader = open_scripted(objects)
+    with reader:
+        wanted = reader._wanted(names, force_recompute=False)
+        assert reader._planner.plan(wanted).together > 1
+        whole = reader.to_arrays(names)
+        batches = list(reader.variant_chunks(names))
+        singly = reader._planner.plan(wanted, singly=True)
+        work = reader._planner.work(wanted, singly, lambda batch: batch)
+        expected = list(results_of(reader._runtime.run(singly.steps(), work)))
+    assert [batch.nbytes for batch in batches] == [batch.nbytes for batch in expected]
+    for name in names:
+        found = [value for batch in batches for value in batch[name].tolist()]
+        assert found == whole[name].tolist() == [v for batch in expected for v in batch[name].tolist()]
 
 
 def test_statistics_count_batches(objects):

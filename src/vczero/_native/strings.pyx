@@ -7,7 +7,7 @@ Arrays in, arrays out; the caller (vczero.kernels.strings) allocates, checks len
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 cdef uint64_t HIGH_BITS = 0x8080808080808080ULL
 
@@ -233,6 +233,37 @@ def fixed_gather(const uint8_t[:, ::1] cells, const int64_t[::1] offsets, uint8_
             length = offsets[i + 1] - offsets[i]
             if length:
                 memcpy(&out[offsets[i]], &cells[i, 0], length)
+
+
+def longest(const int64_t[::1] offsets):
+    """Bytes of the longest value."""
+    cdef Py_ssize_t i
+    cdef int64_t found = 0
+    with nogil:
+        for i in range(offsets.shape[0] - 1):
+            found = max(found, offsets[i + 1] - offsets[i])
+    return found
+
+
+def to_fixed(const uint8_t[::1] data, const int64_t[::1] offsets, uint8_t[:, ::1] cells):
+    """Write each value into its row of `cells`, which is long enough, and NULs behind it.
+
+    False if they are not ASCII or one ends in a NUL; then not all are written.
+    """
+    cdef Py_ssize_t i, width = cells.shape[1]
+    cdef int64_t length
+    cdef int64_t end = offsets[offsets.shape[0] - 1]
+    cdef bint fits = end == offsets[0] or all_ascii(&data[offsets[0]], end - offsets[0])
+    with nogil:
+        for i in range(offsets.shape[0] - 1 if fits else 0):
+            length = offsets[i + 1] - offsets[i]
+            if length:
+                if data[offsets[i + 1] - 1] == 0:
+                    fits = False
+                    break
+                memcpy(&cells[i, 0], &data[offsets[i]], length)
+            memset(&cells[i, 0] + length, 0, width - length)
+    return fits
 
 
 def to_str_list(const uint8_t[::1] data, const int64_t[::1] offsets):

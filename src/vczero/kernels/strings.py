@@ -30,6 +30,8 @@ __all__ = [
     "take_numpy",
     "to_bytes_list",
     "to_bytes_list_numpy",
+    "to_fixed_bytes",
+    "to_fixed_bytes_numpy",
     "to_str_list",
     "to_str_list_numpy",
 ]
@@ -190,6 +192,28 @@ def _cells(values: npt.NDArray[Any], unit: type[np.generic]) -> npt.NDArray[Any]
     """(n, width) of `unit`, native byte order, contiguous."""
     native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
     return native.view(unit).reshape(len(values), values.dtype.itemsize // np.dtype(unit).itemsize)
+
+
+def to_fixed_bytes(data: Data, offsets: Offsets, most: int) -> npt.NDArray[np.bytes_] | None:
+    """The values as `S`, (n,), as wide as the longest; None where one has more than `most` bytes, is not
+    ASCII, or ends in a NUL, which would be taken for padding.
+    """
+    width = max(1, _native.longest(offsets))
+    if width > most:
+        return None
+    cells = np.empty((len(offsets) - 1, width), np.uint8)
+    if not _native.to_fixed(data, offsets, cells):
+        return None
+    return cells.view(f"S{width}").reshape(-1)
+
+
+def to_fixed_bytes_numpy(data: Data, offsets: Offsets, most: int) -> npt.NDArray[np.bytes_] | None:
+    """The same as `to_fixed_bytes`."""
+    values = to_bytes_list_numpy(data, offsets)
+    width = max(1, *map(len, values)) if values else 1
+    if width > most or not all(value.isascii() and not value.endswith(b"\0") for value in values):
+        return None
+    return np.array(values, f"S{width}")
 
 
 def to_str_list(data: Data, offsets: Offsets) -> list[str]:

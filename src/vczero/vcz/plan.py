@@ -37,7 +37,9 @@ _MANY_STEPS = 32
 # Small chunks read by a step that makes several batches: what the step costs is then little beside them, and
 # they are read in a millisecond or two.
 _MOST_TOGETHER_CHUNKS = 64
-_MOST_TOGETHER_BYTES = 2**18
+_MOST_TOGETHER_BYTES = 2**20
+# Nobody knows how long text is, and a batch keeps the memory of all of its step.
+_MOST_TOGETHER_WITH_TEXT = 4
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Semantics: TypeAlias = Literal["selection", "query", "view"]
@@ -275,15 +277,15 @@ def _fitted(
 
 
 def _together(rows: int, layouts: Sequence[Layout]) -> int:
-    """How many batches to make by one step, where they are of few small chunks of a synchronous store.
-
-    Not of text: nobody knows how long it is, and a batch keeps the memory of all of its step.
-    """
-    if not layouts or any(layout.is_text or not layout.reader.store.synchronous for layout in layouts):
+    """How many batches to make by one step, where they are of few small chunks of a synchronous store."""
+    if not layouts or not all(layout.reader.store.synchronous for layout in layouts):
         return 1
     work = rows * sum(layout.row_work for layout in layouts)
     chunks = sum(len(layout.tiles) for layout in layouts)
-    return max(1, min(_MOST_TOGETHER_BYTES // max(1, work), _MOST_TOGETHER_CHUNKS // max(1, chunks)))
+    found = min(_MOST_TOGETHER_BYTES // max(1, work), _MOST_TOGETHER_CHUNKS // max(1, chunks))
+    if any(layout.is_text for layout in layouts):
+        found = min(found, _MOST_TOGETHER_WITH_TEXT)
+    return max(1, found)
 
 
 def _joined(columns: Sequence[dict[str, Layout]], chunk_rows: int, count: int) -> Iterator[dict[str, Layout]]:
