@@ -219,12 +219,12 @@ class MemoryStore:
 
     synchronous: Final = True
 
-    def __init__(self, objects: Mapping[str, Buffer], *, name: str = "memory") -> None:
-        self.name = name
+    def __init__(self, objects: Mapping[str, Buffer]) -> None:
+        self.name = "memory"
         self._objects = objects
 
     def __repr__(self) -> str:
-        return f"MemoryStore({self.name!r})"
+        return "MemoryStore()"
 
     def get(self, key: str) -> Buffer | None:
         """The object itself, not a copy; `None` if it is absent."""

@@ -117,13 +117,13 @@ class Catalog:
         """Whether the store has the array."""
         return bool(self._load([name]))
 
-    def meta(self, name: str, *, attributes: bool = False) -> ArrayMeta:
-        """An array's metadata, with its attributes if asked for.
+    def meta(self, name: str) -> ArrayMeta:
+        """An array's metadata.
 
         Raises:
             FieldNotFoundError: there is none; near names are named where that costs no listing.
         """
-        self.metas([name], attributes=attributes)
+        self.metas([name])
         return self._metas[name]
 
     def metas(self, names: Iterable[str], *, attributes: bool = False) -> None:
