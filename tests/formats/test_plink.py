@@ -126,6 +126,11 @@ def test_only_what_is_asked_for(tmp_path: Path) -> None:
     assert output("view-plink", store, "-o", folder / "x", "--no-bim", "--no-fam") == ""
     assert os.listdir(folder) == ["x.bed"]
     assert "call_genotype/codes" in output("view-plink", store, "-o", folder / "y", "--explain")
+    with vczero.open(store) as reader:
+        with pytest.raises(vczero.RecordError, match="GL1"):
+            vczero.write_bim(reader, io.BytesIO())
+        vczero.write_bim(reader, bim := io.BytesIO(), allow_extra_chr=True)
+    assert bim.getvalue().startswith(b"GL1\t")
     assert os.listdir(folder) == ["x.bed"]
     assert command("view-plink", store).returncode == 2
     done = command("view-plink", store, "-o", tmp_path / "missing" / "x", "--allow-extra-chr")

@@ -39,6 +39,19 @@ def test_vcf(genotypes: bool, example_store: Path) -> None:
     assert count == len(file.getvalue())
 
 
+def test_functions_have_the_options_of_commands(example_store: Path) -> None:
+    """No header; tags that the store lacks; no line end."""
+    with vczero.open(example_store, regions="MT") as reader:
+        bare, undefined, joined = io.BytesIO(), io.BytesIO(), io.BytesIO()
+        vczero.write_vcf(reader, bare, header=False)
+        vczero.write_query(reader, undefined, "%POS %NOPE", allow_undefined=True)
+        vczero.write_query(reader, joined, "%POS,", add_newline=False)
+    assert bare.getvalue().decode() == output("view", "-H", "-r", "MT", example_store)
+    query = ["query", "-r", "MT", example_store]
+    assert undefined.getvalue().decode() == output(*query, "-u", "-f", "%POS %NOPE")
+    assert joined.getvalue().decode() == output(*query, "-N", "-f", "%POS,")
+
+
 def test_a_subset_in_bgzf(example_store: Path) -> None:
     """Samples of the reader, AC and AN counted in them, compressed."""
     file = io.BytesIO()

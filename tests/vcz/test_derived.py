@@ -139,6 +139,21 @@ def test_bit_planes_of_large_chunks_are_counted_right(tmp_path):
         )
 
 
+def test_rows_and_datasets_are_computed_anew_if_asked(tmp_path):
+    columns = columns_of(10, 5) | {"variant_AN": np.full(10, -5, np.int32)}
+    path = build_vcz(tmp_path / "a.vcz", columns)
+    expected = definitions(columns["call_genotype"], columns["variant_allele"])["variant_AN"].tolist()
+    with vczero.open(path) as reader:
+        cases = [(False, [-5] * 10), (True, expected), (["variant_AN"], expected)]
+        for forced, numbers in cases:
+            rows = reader.variants(["variant_AN"], force_recompute=forced)
+            assert [row["variant_AN"] for row in rows] == numbers
+        pytest.importorskip("xarray")
+        for forced, numbers in cases:
+            dataset = reader.to_xarray(["variant_AN"], force_recompute=forced)
+            assert dataset["variant_AN"].values.tolist() == numbers
+
+
 def test_predicates_may_use_computed_fields(tmp_path):
     class Common:
         columns = frozenset({"variant_AN", "variant_MAF"})

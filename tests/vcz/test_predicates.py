@@ -369,6 +369,8 @@ def test_readers_take_expressions(example_store):
     with vczero.open(example_store, variant_filter=Filter(exclude="QUAL>0")) as reader:
         kept = sum(batch.num_variants for batch in reader.variant_chunks(["variant_position"]))
         assert 0 < kept < reader.num_variants
+        reader.set_variant_filter(BcftoolsFilter(reader, exclude="QUAL>0"))
+        assert kept == sum(batch.num_variants for batch in reader.variant_chunks(["variant_position"]))
 
 
 def test_readers_count_alleles_without_genotypes(example_store):

@@ -461,6 +461,14 @@ def test_open_zarr_gives_a_group_of_whatever_can_be_opened(store, tmp_path):
         vczero.open_zarr(tmp_path / "nothing.vcz")
     with pytest.raises(StoreError, match="no Zarr group"):
         vczero.open_zarr({"x": b""})
+    known = zarr.open_group(store, mode="r").metadata.zarr_format
+    assert vczero.open_zarr(store, zarr_format=known).metadata.zarr_format == known
+    with pytest.raises(StoreError, match="no Zarr group"):
+        vczero.open_zarr(store, zarr_format=5 - known)
+    with pytest.raises(OptionError, match="storage_options"):
+        vczero.open_zarr(store, storage_options={"key": "x"})
+    with pytest.raises(OptionError, match="backend_storage"):
+        vczero.open_zarr(store, backend_storage="tape")
 
 
 def test_a_path_without_a_store_is_refused(tmp_path):
