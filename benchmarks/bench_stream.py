@@ -215,8 +215,8 @@ def http_task(
         f"{len(keys)} requests, {CONCURRENCY} at a time: latency bound {latency_bound * 1e3:.0f} ms (obstore "
         f"by itself: {fetch_seconds * 1e3:.0f} ms); decode bound, the directory in the same rounds: "
         f"{decode_bound * 1e3:.0f} ms. Nothing can be decoded before the first answer: {least * 1e3:.0f} ms "
-        "are the latency bound, or one round trip and the CPU of directory and bytes on all cores, if that is "
-        "more; the server shares the cores. Opening takes three round trips."
+        "are the latency bound or, if more, one round trip and the CPU of directory and bytes on all cores; "
+        "the server shares the cores. Opening takes three round trips."
     )
     seconds = result.median("vczero, open reader")
     if decode_bound > latency_bound:
