@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,18 @@ def test_results_before_an_error_of_the_function_come_and_nothing_is_done_twice(
     assert isinstance(error, KeyError)
     assert found == [0, 10, 20, 30, 40]
     assert len(calls) == len(set(calls))
+
+
+def test_an_iterator_at_its_end_does_not_keep_the_reader(objects):
+    """Who keeps one for its statistics keeps no threads."""
+    _, reader = open_scripted(objects)
+    batches = reader.variant_chunks(FIELDS)
+    assert len(list(batches)) == NUMBER
+    gone = weakref.ref(reader)
+    del reader
+    gc.collect()
+    assert gone() is None
+    assert batches.statistics().chunks_yielded == NUMBER
 
 
 def test_a_closed_iterator_and_a_closed_reader_give_no_more(objects):

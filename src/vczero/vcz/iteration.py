@@ -138,23 +138,30 @@ class BatchIterator(Generic[T]):
     def _read_on(self) -> None:
         """What the next step makes."""
         if self._begin is not None and not self._runs:
-            self._runs.append(self._begin(self._start, False))
+            self._run(singly=False)
         if not self._runs:
             raise StopIteration
-        stream, work = self._runs[-1]
         try:
-            made = next(stream)
+            made = next(self._runs[-1][0])
         except StopIteration:
+            self._begin = None  # which keeps the reader alive
             raise
         except Exception as error:
             # A step that was to make several batches has failed; those before the one at fault are made now.
             # (A plain VczeroError says that the reader was closed, or the process has forked.)
-            if self._begin is None or work.together == 1 or type(error) is VczeroError:
+            if self._begin is None or type(error) is VczeroError:
                 raise
-            self._runs.append(self._begin(self._start, True))
+            self._run(singly=True)
             made = next(self._runs[-1][0])
         self._ready.extend(made.results)
         self._start, self._error = made.end, made.error
+
+    def _run(self, *, singly: bool) -> None:
+        assert self._begin is not None
+        stream, work = self._begin(self._start, singly)
+        self._runs.append((stream, work))
+        if work.together == 1:
+            self._begin = None
 
     @property
     def max_in_flight(self) -> int:
