@@ -45,7 +45,7 @@ from vczero.chunks.blosc_index import (
     read_whole_header,
 )
 from vczero.errors import ChunkError
-from vczero.kernels import bitplanes, gather, pairs
+from vczero.kernels import bitplanes, gather
 
 if TYPE_CHECKING:
     from vczero.chunks.stores import Buffer
@@ -176,6 +176,8 @@ def code_rows(
     header = _same_size(data, nbytes)
     if not header.has_planes or header.block_bytes % 8 or row_bytes % 8:
         return False
+    from vczero.kernels import pairs
+
     for run, first, last, placed in _parts(data, spans, ordered=False):
         pairs.code_plane_rows(run, header.block_bytes, first, last, placed, row_bytes, used_bytes, codes, bad)
     return True

@@ -9,13 +9,11 @@ bytes are an error, and so is anything that the libraries object to: they raise 
 The libraries read sizes from headers that a hostile chunk can forge, so headers are checked here first.
 Blosc: `vczero.chunks.blosc`. Zstandard: RFC 8878. LZ4: numcodecs' own four-byte header.
 
-Importing numcodecs costs more than importing the rest of vczero, so it is imported where a builder needs it.
+Importing numcodecs costs more than importing the rest of vczero: what only some builders need, they import.
 """
 
 from __future__ import annotations
 
-import base64
-import bz2
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, cast
@@ -26,7 +24,6 @@ import numpy.typing as npt
 from vczero.chunks import blosc, zstd
 from vczero.chunks.documents import MAX_CHUNK_BYTES
 from vczero.errors import ChunkError
-from vczero.kernels.checksums import crc32c
 
 __all__ = ["BUILDERS", "Buffer", "BytesCodec"]
 
@@ -175,6 +172,8 @@ def _gzip(_: Mapping[str, Any]) -> BytesCodec:
 
 
 def _bz2(_: Mapping[str, Any]) -> BytesCodec:
+    import bz2
+
     return _stream("bzip2", OSError, bz2.BZ2Decompressor, members=True)
 
 
@@ -209,6 +208,12 @@ def _checksum(
         return _from_decode(decode, lambda size: size + 4)
 
     return build
+
+
+def _crc32c(data: memoryview) -> int:
+    from vczero.kernels.checksums import crc32c
+
+    return crc32c(data)
 
 
 def _numcodecs_checksum(module: str, name: str) -> Callable[[Mapping[str, Any]], BytesCodec]:
@@ -247,6 +252,8 @@ def _shuffle(configuration: Mapping[str, Any]) -> BytesCodec:
 
 
 def _base64(_: Mapping[str, Any]) -> BytesCodec:
+    import base64
+
     def decode(data: Buffer, _: int | None) -> Buffer:
         try:
             return base64.standard_b64decode(bytes(data))
@@ -260,7 +267,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], BytesCodec]] = {
     "blosc": _blosc,
     "zstd": _zstd,
     "gzip": _gzip,
-    "crc32c": _checksum("CRC-32C", crc32c, "end"),
+    "crc32c": _checksum("CRC-32C", _crc32c, "end"),
     "numcodecs.blosc": _blosc,
     "numcodecs.zstd": _zstd,
     "numcodecs.gzip": _gzip,
@@ -269,7 +276,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], BytesCodec]] = {
     "numcodecs.lzma": _lzma,
     "numcodecs.lz4": _lz4,
     "numcodecs.crc32": _checksum("CRC-32", zlib.crc32, "start"),
-    "numcodecs.crc32c": _checksum("CRC-32C", crc32c, "end"),
+    "numcodecs.crc32c": _checksum("CRC-32C", _crc32c, "end"),
     "numcodecs.adler32": _checksum("Adler-32", zlib.adler32, "start"),
     "numcodecs.fletcher32": _numcodecs_checksum("fletcher32", "Fletcher32"),
     "numcodecs.jenkins_lookup3": _numcodecs_checksum("checksum32", "JenkinsLookup3"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -47,8 +47,7 @@ _SAME_NAME = frozenset({"vlen-utf8", "vlen-bytes"})
 _T = TypeVar("_T", bound=str)
 
 
-@dataclass(frozen=True, slots=True)
-class CodecSpec:
+class CodecSpec(NamedTuple):
     """One codec of a chain.
 
     Attributes:
@@ -58,7 +57,7 @@ class CodecSpec:
     """
 
     name: str
-    configuration: Mapping[str, Any] = field(default_factory=dict)
+    configuration: Mapping[str, Any] = MappingProxyType({})
 
 
 class ShardSpec(NamedTuple):

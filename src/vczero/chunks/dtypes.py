@@ -8,7 +8,6 @@ variable length is `numpy.dtypes.StringDType()`, bytes of variable length are `o
 
 from __future__ import annotations
 
-import base64
 import binascii
 import math
 import re
@@ -226,6 +225,8 @@ def _parse_base64(value: object) -> bytes:
         return bytes(value)
     if not isinstance(value, str):
         raise TypeError
+    import base64
+
     return base64.b64decode(value.encode("ascii"), validate=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,6 +12,8 @@ from vczero.cli.sections import in_section
 from vczero.errors import OptionError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vczero.vcz.reader import VczReader
     from vczero.vcz.regions import Overlap
 
@@ -185,8 +186,9 @@ def select(
         if text is not None and file is not None:
             raise OptionError(f"--{name} and --{name}-file exclude each other")
     if regions is not None or regions_file is not None:
-        chosen = regions if regions_file is None else Path(regions_file)
-        reader.set_regions(chosen, overlap=_OVERLAPS[regions_overlap])
+        reader.set_regions(
+            regions if regions_file is None else _path(regions_file), overlap=_OVERLAPS[regions_overlap]
+        )
     if targets is not None or targets_file is not None:
         complement, place = _file(targets_file)
         reader.set_targets(
@@ -203,7 +205,13 @@ def _file(name: str | None) -> tuple[bool, Path | None]:
     """Whether `^` stands before the name, and the file."""
     if name is None:
         return False, None
-    return name.startswith("^"), Path(name.removeprefix("^"))
+    return name.startswith("^"), _path(name.removeprefix("^"))
+
+
+def _path(name: str) -> Path:
+    from pathlib import Path
+
+    return Path(name)
 
 
 LOG_LEVELS = ("debug", "info", "warning", "error")

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from vczero.errors import ChunkError
 from vczero.kernels import pieces
-from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.strings import Strings
 from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
 
@@ -136,6 +135,8 @@ def contig_piece(batch: Batch, contigs: Strings) -> pieces.Lookup:
 
 def type_piece(batch: Batch) -> pieces.Lookup:
     """The piece that writes %TYPE: the types of the ALT alleles, or REF."""
+    from vczero.kernels.alleles import TYPE_BITS, variant_types
+
     alleles = allele_strings(batch)
     bits = variant_types(alleles.data, alleles.offsets, alleles.shape[1])
     names = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -46,19 +45,19 @@ class Slot(NamedTuple):
     loops: bool = False
 
 
-@dataclass(frozen=True)
 class Resolver:
     """Resolves the parts of one format.
 
-    Attributes:
+    Args:
         metadata: of the store and the selection.
         query_format: the format's text, for messages.
         allow_undefined: whether a tag that the store lacks writes "." instead of being an error.
     """
 
-    metadata: Metadata
-    query_format: str
-    allow_undefined: bool = False
+    def __init__(self, metadata: Metadata, query_format: str, allow_undefined: bool) -> None:
+        self.metadata = metadata
+        self.query_format = query_format
+        self.allow_undefined = allow_undefined
 
     @cached_property
     def samples(self) -> Strings:

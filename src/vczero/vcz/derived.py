@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero.kernels.bitplanes import count_values
-from vczero.kernels.pairs import CROWD, code_rows
 from vczero.strings import Strings
 from vczero.vcz.schema import Column
 from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL, INT_MISSING
@@ -138,6 +137,8 @@ def stored_counts(
 
 def genotype_codes(genotypes: Column) -> npt.NDArray[np.uint8]:
     """uint8, (variants, 1, ceil(samples / 4) + 4): `CODES` from genotypes, (variants, samples, ploidy)."""
+    from vczero.kernels.pairs import CROWD, code_rows
+
     assert isinstance(genotypes, np.ndarray)
     variants, samples = genotypes.shape[:2]
     calls = genotypes.reshape(variants, samples, prod(genotypes.shape[2:]))

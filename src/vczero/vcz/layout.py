@@ -19,7 +19,6 @@ import numpy.typing as npt
 from vczero.chunks.columns import SelectedColumns
 from vczero.chunks.counts import ValueCounts
 from vczero.chunks.grid import AxisPart, Indexer, Rows, split_axis
-from vczero.chunks.paircodes import BAD_BYTES, PairCodes
 from vczero.chunks.steps import Read
 
 if TYPE_CHECKING:
@@ -206,6 +205,8 @@ def lay_out_codes(name: str, reader: BlockReader) -> Layout:
 
     Column: uint8, (variants, chunks, bytes); what each chunk gives is described at `PairCodes`.
     """
+    from vczero.chunks.paircodes import BAD_BYTES, PairCodes
+
     codes = PairCodes(reader)
     whole = slice(None)
     tiles = [
@@ -218,6 +219,8 @@ def lay_out_codes(name: str, reader: BlockReader) -> Layout:
 
 def can_be_coded(reader: BlockReader) -> bool:
     """Whether `lay_out_codes` can lay the array out, so that each chunk of samples begins a byte of codes."""
+    from vczero.chunks.paircodes import PairCodes
+
     meta = reader.meta
     return PairCodes.fits(meta) and (meta.chunk_shape[1] % 4 == 0 or meta.chunk_shape[1] >= meta.shape[1])
 
