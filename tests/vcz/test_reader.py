@@ -284,6 +284,7 @@ def test_a_query_of_its_own_leaves_the_reader_as_it_is(store):
         ({"start": True}, "start"),
         ({"batch_bytes": 0}, "batch_bytes"),
         ({"force_recompute": "variant_AC"}, "force_recompute"),
+        ({"force_recompute": ["variant_POS"]}, "variant_POS is never computed"),
     ],
 )
 def test_what_makes_no_sense_of_a_scan(store, asked, message):

@@ -164,7 +164,7 @@ class VczReader(Selector):
 
         Raises:
             FieldNotFoundError: a field is neither stored nor can it be computed.
-            OptionError: `start` is negative, or `force_recompute` is text.
+            OptionError: `start` is negative, or `force_recompute` names what is never computed.
         """
         return self.map_chunks(_itself, fields, start, force_recompute=force_recompute)
 
@@ -288,6 +288,10 @@ class VczReader(Selector):
             raise OptionError(f"force_recompute must be True or a list of names, not {force_recompute!r}")
         recompute = DERIVED.keys() if force_recompute is True else force_recompute or ()
         query = replace(self._query, recompute=frozenset(recompute))
+        if unknown := query.recompute - DERIVED.keys():
+            raise OptionError(
+                f"force_recompute: {min(unknown)} is never computed; these are: {', '.join(DERIVED)}"
+            )
         return self._planner.check(query, self._fields(fields))
 
     def _fields(self, fields: Sequence[str] | None) -> Sequence[str]:
