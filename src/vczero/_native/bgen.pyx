@@ -107,13 +107,8 @@ cdef inline bint take_bits(const calls* row, int count, uint64_t* low, uint64_t*
     cdef int i
     low[0] = negative[0] = 0
     if calls is int8_t and count == 64:
-        for i in range(0, 64, 8):
-            word = load(<const uint8_t*>row + i)
-            others |= word & each(0xFE)
-            low[0] |= gather(word) << i
-        if others == 0:
+        if plain_bits(<const uint8_t*>row, low):
             return True
-        others = 0
         for i in range(0, 64, 8):
             word = load(<const uint8_t*>row + i)
             sign = (word >> 7) & each(1)

@@ -7,67 +7,12 @@
 from libc.string cimport memcpy, memset
 
 include "clones.pxi"
-
-cdef extern from *:
-    """
-    #include <stdint.h>
-    #include <string.h>
-    #define VCZERO_EACH(k) (0x0101010101010101ULL * (k))
-    /* Eight bytes, the first lowest. */
-    #if defined(_WIN32) || (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-    static inline uint64_t vczero_load(const uint8_t* p) { uint64_t x; memcpy(&x, p, 8); return x; }
-    static inline void vczero_store(uint8_t* p, uint64_t x) { memcpy(p, &x, 8); }
-    #else
-    static inline uint64_t vczero_load(const uint8_t* p) {
-        uint64_t x = 0;
-        for (int i = 8; i--;) x = x << 8 | p[i];
-        return x;
-    }
-    static inline void vczero_store(uint8_t* p, uint64_t x) {
-        for (int i = 0; i < 8; i++) p[i] = (uint8_t)(x >> 8 * i);
-    }
-    #endif
-    /* The lowest bits of eight bytes, the first lowest. */
-    static inline uint64_t vczero_gather(uint64_t x) {
-        return ((x & VCZERO_EACH(1)) * 0x0102040810204080ULL) >> 56;
-    }
-    /* A bit for each of eight bytes that is not 0. */
-    static inline uint64_t vczero_nonzero(uint64_t x) {
-        return vczero_gather((((x & VCZERO_EACH(0x7F)) + VCZERO_EACH(0x7F)) | x) >> 7);
-    }
-    /* A byte of 255 for each bit of x, the lowest first. */
-    static inline uint64_t vczero_spread(uint8_t x) {
-        uint64_t places = (x * VCZERO_EACH(1)) & 0x8040201008040201ULL;
-        return ((((places & VCZERO_EACH(0x7F)) + VCZERO_EACH(0x7F)) | places) >> 7 & VCZERO_EACH(1)) * 255;
-    }
-    /* How many bits are set in x; and where it is not 0, the lowest, and the number of bits up to the highest. */
-    #if defined(__GNUC__)
-    static inline int vczero_ones(uint64_t x) { return __builtin_popcountll(x); }
-    static inline int vczero_lowest(uint64_t x) { return __builtin_ctzll(x); }
-    static inline int vczero_width(uint64_t x) { return 64 - __builtin_clzll(x); }
-    #else
-    static inline int vczero_ones(uint64_t x) {
-        x -= (x >> 1) & VCZERO_EACH(0x55);
-        x = (x & VCZERO_EACH(0x33)) + ((x >> 2) & VCZERO_EACH(0x33));
-        return (int)((((x + (x >> 4)) & VCZERO_EACH(0x0F)) * VCZERO_EACH(1)) >> 56);
-    }
-    static inline int vczero_lowest(uint64_t x) { return vczero_ones((x & (0 - x)) - 1); }
-    static inline int vczero_width(uint64_t x) { int n = 0; while (x) x >>= 1, n++; return n; }
-    #endif
-    """
-    uint64_t load "vczero_load"(const uint8_t* p) noexcept nogil
-    void store "vczero_store"(uint8_t* p, uint64_t x) noexcept nogil
-    uint64_t gather "vczero_gather"(uint64_t x) noexcept nogil
-    uint64_t nonzero "vczero_nonzero"(uint64_t x) noexcept nogil
-    uint64_t ones_to_bytes "vczero_spread"(uint8_t x) noexcept nogil
-    int ones_of "vczero_ones"(uint64_t x) noexcept nogil
-    int lowest "vczero_lowest"(uint64_t x) noexcept nogil
-    int width_of "vczero_width"(uint64_t x) noexcept nogil
-    uint64_t each "VCZERO_EACH"(int k) noexcept nogil  # a word of bytes k
+include "words.pxi"
 
 cdef enum:
     TOKENS = 1 << 16  # of one deflate block
-    ENDS = 256  # the symbol that ends a block
+    ENDS = 256  # the symbol and the token that end a block
+    NONE = 257  # a token of no bits
     SYMBOLS = 286  # literals, the end, and lengths
     LONGEST = 258
     GROUPS = 515  # the first token for bytes of 0 and 255
@@ -194,12 +139,15 @@ cdef void clear(Tokens* tokens) noexcept nogil:
 
 cdef inline uint64_t byte_changes(const Block* block, int64_t at) noexcept nogil:
     # A bit for each of 64 bytes that is not as one period before.
-    cdef uint64_t found = 0, change
+    cdef const uint8_t* word = block.bytes + at
+    cdef uint64_t found = 0
     cdef int i
     for i in range(0, 64, 8):
-        change = load(block.bytes + at + i) ^ load(block.bytes + at + i - block.period)
-        if change:
-            found |= nonzero(change) << i
+        found |= load(word + i) ^ load(word + i - block.period)
+    if found:
+        found = 0
+        for i in range(0, 64, 8):
+            found |= nonzero(load(word + i) ^ load(word + i - block.period)) << i
     return found
 
 
@@ -231,7 +179,7 @@ cdef int64_t tokenise(Tokens* tokens, const Block* block, bint as_ones, int64_t 
     cdef int64_t end = block.count if as_ones else block.size
     cdef int64_t at = start - (start & 63), run, count = tokens.count
     cdef uint64_t changes, skip = ~<uint64_t>0 << (start & 63)
-    cdef int place, before, size, is_match
+    cdef int place, size, is_match
     while start < end:
         changes = one_changes(block, at) if as_ones else byte_changes(block, at)
         if at < block.period:
@@ -259,11 +207,10 @@ cdef int64_t tokenise(Tokens* tokens, const Block* block, bint as_ones, int64_t 
             tokens.matches[run] += is_match
             count += is_match
             start += run & -is_match
-            # Up to the last change within eight bytes, what of a short run is before it as well.
-            before = <int>(at + place - start)
-            size = width_of((changes >> place) & (0xFF >> before))
-            changes &= ~(((<uint64_t>1 << size) - 1) << place)
-            size = <int>min(end - start, <int64_t>(before + size))
+            # What of a short run is left, at most two, and up to the last change in the next six bytes.
+            size = <int>(at + place - start) + width_of(changes >> place & 0x3F)
+            changes &= ~(<uint64_t>0x3F << place)
+            size = <int>min(end - start, <int64_t>size)
             count = add_literals(tokens, count, block, as_ones, start, size)
             start += size
             if start == end:
@@ -298,7 +245,7 @@ cdef void write_block(Bits* bits, Tokens* tokens, int64_t period, bint last) noe
     cdef uint16_t[SYMBOLS] codes
     cdef uint64_t[KINDS] values
     cdef uint8_t[KINDS] widths
-    cdef int distance = 0, extra = 0, symbol, width, token, group, size
+    cdef int distance = 0, extra = 0, symbol, width, token, following, group, size
     cdef int64_t i, length, base = 1
     # The code of the distance: 1 to 4 have one each, then pairs share twice as many.
     while base + (<int64_t>1 << extra) <= period:
@@ -310,9 +257,10 @@ cdef void write_block(Bits* bits, Tokens* tokens, int64_t period, bint last) noe
     plan_header(&header, lengths, distance)
     codes_of(lengths, SYMBOLS, codes)
     write_header(bits, &header, last)
-    for i in range(256):
+    for i in range(ENDS + 1):
         values[i] = codes[i]
         widths[i] = lengths[i]
+    values[NONE] = widths[NONE] = 0
     for symbol in range(29):
         width = lengths[257 + symbol]
         if width == 0:
@@ -332,8 +280,19 @@ cdef void write_block(Bits* bits, Tokens* tokens, int64_t period, bint last) noe
             values[GROUPS + group] = values[token] | <uint64_t>codes[symbol] << (widths[token] & 63)
             widths[GROUPS + group] = widths[token] + lengths[symbol]
     local = bits[0]
-    for i in range(tokens.count):
+    # Two at a time, as most fit together; behind the last is one of no bits.
+    tokens.list[tokens.count] = ENDS
+    tokens.list[tokens.count + 1] = NONE
+    i = 0
+    while i <= tokens.count:
         token = tokens.list[i]
+        following = tokens.list[i + 1]
+        width = widths[token] + widths[following]
+        if width <= WIDEST:
+            put(&local, values[token] | values[following] << widths[token], width)
+            i += 2
+            continue
+        i += 1
         if widths[token] <= WIDEST:
             put(&local, values[token], widths[token])
             continue
@@ -342,7 +301,6 @@ cdef void write_block(Bits* bits, Tokens* tokens, int64_t period, bint last) noe
             symbol = 255 * (group & 1)
             put(&local, codes[symbol], lengths[symbol])
             group >>= 1
-    put(&local, codes[ENDS], lengths[ENDS])
     bits[0] = local
 
 
