@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from vczero.kernels import bitplanes as bp
 
+ODD = [(63, 0, 16, 16), (64, 1, 16, 16), (64, 0, 15, 14), (64, 0, 16, 15)]
 REFUSAL = "no such|too small|side by side|do not fit"
 KINDS = ("zeros", "rare", "common", "missing", "alleles", "any")
 
@@ -135,6 +136,31 @@ def test_planes_are_counted_like_the_bytes_they_stand_for(run, row_bytes, data):
 
 
 @settings(max_examples=60, deadline=None)
+@given(runs, st.sampled_from([1, 2]), st.sampled_from([2, 16, 30, 512, 20_000]), st.data())
+def test_groups_that_lack_a_value_are_counted_like_the_bytes_they_stand_for(run, width, row_bytes, data):
+    """Ones and pairs with a value missing, filled up, or both, wherever their blocks begin and end."""
+    _, size, block_bytes, seed = run
+    size, block_bytes = size - size % 2, block_bytes + block_bytes % 2
+    rng = np.random.default_rng(seed)
+    share = data.draw(st.sampled_from([0.0, 0.01, 0.5]))
+    usual = rng.integers(0, data.draw(st.sampled_from([2, 4, 200])), size)
+    whole = np.where(rng.random(size) < share, rng.integers(253, 256, size), usual).astype(np.uint8)
+    at = 2 * data.draw(st.integers(-row_bytes, row_bytes))
+    used = 2 * data.draw(st.integers(1, row_bytes // 2))
+    rows = data.draw(st.integers(0, max(0, (at + size) // row_bytes) + 2))
+    planes = as_planes(whole, block_bytes)
+    counts, expected = np.ones((rows, 9), np.int32), np.ones((rows, 9), np.int32)
+    bp.count_planes_numpy(planes, block_bytes, at, row_bytes, used, expected, width)
+    bp.count_planes(planes, block_bytes, at, row_bytes, used, counts, width)
+    np.testing.assert_array_equal(counts, expected)
+    table = whole[: size - size % row_bytes].reshape(-1, row_bytes)[:, :used]
+    counts, expected = np.zeros((len(table), 9), np.int32), np.zeros((len(table), 9), np.int32)
+    bp.count_values_numpy(table, expected, width)
+    bp.count_values(table, counts, width)
+    np.testing.assert_array_equal(counts, expected)
+
+
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(KINDS),
     st.integers(0, 6),
@@ -187,12 +213,19 @@ def test_sizes_that_do_not_fit_are_refused():
         (planes, 64, 0, 16, 17, counts),
         (planes, 64, 0, 16, 16, counts[:, :1].copy()),
         (planes, 64, 0, 16, 16, np.zeros((4, 257), np.int32)),
+        (planes, 64, 0, 16, 16, counts, 1),
+        (planes, 64, 0, 16, 16, np.zeros((4, 260), np.int32), 2),
+        (planes, 64, 0, 16, 16, counts, -1),
+        (planes, 64, 0, 16, 16, np.zeros((4, 5), np.int32), 3),
+        *((planes, *odd, np.zeros((4, 5), np.int32), 2) for odd in ODD),
     ]:
         with pytest.raises(ValueError, match=REFUSAL):
             bp.count_planes(*arguments)
     for arguments in [
         (out, counts[:3]),
         (out[:, ::2], counts),
+        (out, counts, 1),
+        (out[:, 1:], np.zeros((4, 5), np.int32), 2),
     ]:
         with pytest.raises(ValueError, match=REFUSAL):
             bp.count_values(*arguments)

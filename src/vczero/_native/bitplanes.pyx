@@ -12,9 +12,6 @@ from libc.string cimport memcpy, memset
 
 include "planes.pxi"
 
-cdef enum:
-    PIECE = 240  # bytes counted at a time: a byte can count them, and vectors of 16 divide them
-
 
 cdef struct Rows:
     # Where output goes: rows of `width` bytes, `stride` bytes apart.
@@ -226,149 +223,12 @@ cdef check_rows(uint8_t[:, :] out, Py_ssize_t at, Py_ssize_t count):
         raise ValueError("the output is too small")
 
 
-# Counting. A tally holds, by value, how many bytes of a row have it; 0 is left out, it follows from the rest.
+include "tallies.pxi"
 
 
-cdef inline int64_t population(const uint64_t* words, Py_ssize_t number) noexcept nogil:
-    # Bits set in at most WORDS words; the sums are kept in four fields of 16 bits until the end.
-    cdef uint64_t x, total = 0
-    cdef Py_ssize_t j
-    for j in range(number):
-        x = words[j]
-        x = x - ((x >> 1) & 0x5555555555555555ULL)
-        x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL)
-        x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0FULL
-        total += (x + (x >> 8)) & 0x00FF00FF00FF00FFULL
-    return <int64_t> ((total * 0x0001000100010001ULL) >> 48)
-
-
-cdef inline uint64_t split(
-    uint64_t* words, uint64_t* other, uint64_t* both, Py_ssize_t number
-) noexcept nogil:
-    # Bits that are in `words` and `other` move to `both`; not zero if there were any bits in `words`.
-    cdef uint64_t seen = 0
-    cdef Py_ssize_t j
-    for j in range(number):
-        seen |= words[j]
-        both[j] = words[j] & other[j]
-        words[j] ^= both[j]
-        other[j] ^= both[j]
-    return seen
-
-
-cdef cloned tally_words(uint64_t (*words)[WORDS], Py_ssize_t number, int64_t* tally) noexcept nogil:
-    # Values 1, 2, 3, 254 and 255 by logic on the planes; if there are others, byte by byte.
-    cdef uint64_t two[WORDS]    # 2 or 3
-    cdef uint64_t full[WORDS]   # 254 or 255
-    cdef uint64_t both[WORDS]
-    cdef uint8_t tile[8 * TILE]
-    cdef uint64_t any_high, all_high, others = 0
-    cdef Py_ssize_t j
-    for j in range(number):
-        any_high = words[2][j] | words[3][j] | words[4][j] | words[5][j] | words[6][j] | words[7][j]
-        all_high = words[2][j] & words[3][j] & words[4][j] & words[5][j] & words[6][j] & words[7][j]
-        full[j] = words[1][j] & all_high
-        two[j] = words[1][j] & ~any_high
-        others |= any_high & ~full[j]
-    if others:
-        join_words(words, number)
-        interleave(words, 8 * number, tile)
-        for j in range(64 * number):
-            tally[tile[j]] += 1
-        return
-    if split(full, words[0], both, number):
-        tally[254] += population(full, number)
-        tally[255] += population(both, number)
-    if split(two, words[0], both, number):
-        tally[2] += population(two, number)
-        tally[3] += population(both, number)
-    tally[1] += population(words[0], number)
-
-
-cdef cloned tally_planes(
-    const uint8_t* planes, Py_ssize_t pitch, Py_ssize_t first, Py_ssize_t last, int64_t* tally
-) noexcept nogil:
-    # Bytes [first, last) of a block; bits of other bytes, at the ends, are masked away.
-    cdef uint64_t words[8][WORDS]
-    cdef uint8_t* line
-    cdef Py_ssize_t begin = first // 8, end = (last + 7) // 8, i, p, count, number, lines
-    for i in range(begin, end, 1024):
-        count = min(end - i, TILE)
-        lines = 8 if upper_bits(planes + i, pitch, count) else 1
-        for p in range(lines):
-            number = load(words[p], planes + p * pitch + i, count)
-            line = <uint8_t*> words[p]
-            if i == begin:
-                line[0] &= <uint8_t> (0xFF << (first % 8))
-            if i + count == end:
-                line[count - 1] &= <uint8_t> (0xFF >> (7 - (last - 1) % 8))
-        if lines == 8:
-            tally_words(words, number, tally)
-        else:
-            tally[1] += population(words[0], number)
-
-
-cdef inline int64_t equal_bytes(const uint8_t* data, Py_ssize_t count, uint8_t value) noexcept nogil:
-    # At most 255 bytes, so that the sum, too, is a byte.
-    cdef uint8_t total = 0
-    cdef Py_ssize_t i
-    for i in range(count):
-        total += data[i] == value
-    return total
-
-
-cdef cloned tally_bytes(const uint8_t* data, Py_ssize_t count, int64_t* tally) noexcept nogil:
-    cdef Py_ssize_t i, j, size
-    cdef int64_t zero, one, two, missing, fill
-    for i in range(0, count, 240):
-        size = min(PIECE, count - i)
-        zero = equal_bytes(data + i, size, 0)
-        one = equal_bytes(data + i, size, 1)
-        if zero + one < size:
-            two = equal_bytes(data + i, size, 2)
-            fill = equal_bytes(data + i, size, 254)
-            missing = equal_bytes(data + i, size, 255)
-            if zero + one + two + fill + missing < size:
-                for j in range(size):
-                    tally[data[i + j]] += 1
-                continue
-            tally[2] += two
-            tally[254] += fill
-            tally[255] += missing
-        tally[1] += one
-
-
-cdef void settle(int64_t* tally, Py_ssize_t size, int32_t* counts, Py_ssize_t values) noexcept nogil:
-    # Add the tally of `size` bytes to a row of counts: values 0 to `values` - 1, then 254 and 255.
-    cdef int64_t others = 0
-    cdef Py_ssize_t j
-    for j in range(1, 256):
-        others += tally[j]
-    tally[0] = size - others
-    for j in range(values):
-        counts[j] += <int32_t> tally[j]
-    counts[values] += <int32_t> tally[254]
-    counts[values + 1] += <int32_t> tally[255]
-
-
-cdef void count_row(
-    const uint8_t* planes, Py_ssize_t total, Py_ssize_t block_bytes, Py_ssize_t first, Py_ssize_t last,
-    int32_t* counts, Py_ssize_t values
-) noexcept nogil:
-    # Bytes [first, last) of a run of blocks, all of one row.
-    cdef int64_t tally[256]
-    cdef Py_ssize_t at = first, start, size, stop
-    memset(tally, 0, sizeof(tally))
-    while at < last:
-        start = at - at % block_bytes
-        size = min(block_bytes, total - start)
-        stop = min(last, start + size)
-        if size % 8:
-            tally_bytes(planes + at, stop - at, tally)
-        else:
-            tally_planes(planes + start, size // 8, at - start, stop - start, tally)
-        at = stop
-    settle(tally, last - first, counts, values)
+cdef bint fit_counts(int32_t[:, ::1] counts, int width):
+    # Columns for at most 254 values, two more, and three for groups where these are asked for.
+    return 0 <= width <= 2 and 2 <= counts.shape[1] - (3 if width else 0) <= 256
 
 
 def count_planes(
@@ -378,10 +238,13 @@ def count_planes(
     Py_ssize_t row_bytes,
     Py_ssize_t used_bytes,
     int32_t[:, ::1] counts,
+    int width,
 ):
     cdef Py_ssize_t total = planes.shape[0], row, first, last
-    if block_bytes < 1 or not 0 < used_bytes <= row_bytes or counts.shape[1] < 2 or counts.shape[1] > 256:
+    if block_bytes < 1 or not 0 < used_bytes <= row_bytes or not fit_counts(counts, width):
         raise ValueError("no such rows")
+    if width == 2 and (block_bytes | at | row_bytes | used_bytes) % 2:
+        raise ValueError("no such pairs: something odd")
     with nogil:
         for row in range(max(at, 0) // row_bytes, counts.shape[0]):
             first = max(row * row_bytes - at, 0)
@@ -389,20 +252,24 @@ def count_planes(
             if first >= total:
                 break
             if first < last:
-                count_row(&planes[0], total, block_bytes, first, last, &counts[row, 0], counts.shape[1] - 2)
+                count_row(
+                    &planes[0], total, block_bytes, first, last, width, &counts[row, 0], counts.shape[1]
+                )
 
 
-def count_values(const uint8_t[:, :] rows, int32_t[:, ::1] counts):
-    cdef Py_ssize_t total = rows.shape[0], width = rows.shape[1], row
-    cdef int64_t tally[256]
-    if width > 1 and rows.strides[1] != 1:
+def count_values(const uint8_t[:, :] rows, int32_t[:, ::1] counts, int width):
+    cdef Py_ssize_t total = rows.shape[0], row_bytes = rows.shape[1], row
+    cdef int64_t tally[TALLY]
+    if row_bytes > 1 and rows.strides[1] != 1:
         raise ValueError("the bytes of a row must lie side by side")
-    if counts.shape[0] != total or counts.shape[1] < 2 or counts.shape[1] > 256:
+    if counts.shape[0] != total or not fit_counts(counts, width):
         raise ValueError("counts do not fit the rows")
-    if not width:
+    if width == 2 and row_bytes % 2:
+        raise ValueError("no such pairs: something odd")
+    if not row_bytes:
         return
     with nogil:
         for row in range(total):
             memset(tally, 0, sizeof(tally))
-            tally_bytes(&rows[row, 0], width, tally)
-            settle(tally, width, &counts[row, 0], counts.shape[1] - 2)
+            tally_bytes(&rows[row, 0], row_bytes, width, tally)
+            settle(tally, row_bytes, width, &counts[row, 0], counts.shape[1])

@@ -115,6 +115,7 @@ def count_rows(
     row_bytes: int,
     used_bytes: int,
     counts: npt.NDArray[np.int32],
+    width: int = 0,
 ) -> bool:
     """Add to `counts` how often each value occurs in each row, if the chunk holds bit planes of bytes.
 
@@ -124,11 +125,10 @@ def count_rows(
         spans: whole rows, ascending and disjoint; each block is decompressed once for all of them.
         row_bytes: length of a row.
         used_bytes: how many bytes of each row count, from its start.
-        counts: int32 (rows, k + 2): values 0 to k - 1, then 254 and 255 (-2 and -1 as int8). Other values
-            are not counted.
+        counts, width: as for `kernels.bitplanes.count_planes`.
 
     Returns:
-        Whether it does. If not, nothing was done.
+        Whether it does, and blocks hold whole groups of `width`. If not, nothing was done.
 
     Raises:
         ChunkError: the bytes are not a Blosc chunk of that size. `counts` may have been added to.
@@ -136,13 +136,13 @@ def count_rows(
     if not isinstance(data, SparseBlosc):
         data = open_chunk(data, nbytes)
     header = _same_size(data, nbytes)
-    if not header.has_planes:
+    if not header.has_planes or header.block_bytes % max(width, 1):
         return False
     for run, first, last, placed in _parts(data, spans, ordered=False):
         row = placed // row_bytes
         rows = counts[row : -(-(placed + last - first) // row_bytes)]  # of this span alone
         at = placed - first - row * row_bytes
-        bitplanes.count_planes(run, header.block_bytes, at, row_bytes, used_bytes, rows)
+        bitplanes.count_planes(run, header.block_bytes, at, row_bytes, used_bytes, rows, width)
     return True
 
 

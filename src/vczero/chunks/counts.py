@@ -18,6 +18,7 @@ from vczero.chunks import blosc
 from vczero.chunks.blocks import BlockReader, EncodedChunk
 from vczero.chunks.columns import SelectedColumns
 from vczero.chunks.grid import row_runs
+from vczero.chunks.metadata import ArrayMeta
 from vczero.errors import ChunkError, UnsupportedError
 from vczero.kernels import bitplanes
 
@@ -27,26 +28,33 @@ Counts: TypeAlias = npt.NDArray[np.int32]
 
 
 class ValueCounts(BlockReader):
-    """Chunks of `reader`, (rows, ...) of int8, as counts: int32, (rows, 1, num_values + 2).
+    """Chunks of `reader`, (rows, columns, 1 or 2) of int8, as counts: int32, (rows, 1, num_values + 5).
 
-    Column v of the counts is that of value v; the last two are those of -2 and of -1. Other values are not
-    counted.
+    Column v of the counts is that of value v; then come those of -2 and of -1. Other values are not counted.
+    The last three are of groups along the last axis: those that lack a value (the first is negative or the
+    second -1), those that have none (all are negative), and all.
 
     Args:
         reader: of the array, or of selected columns of it: then these alone count.
         num_values: at most 254.
 
     Raises:
-        UnsupportedError: the array is not of one-byte signed integers.
+        UnsupportedError: the array is of another kind.
     """
 
     def __init__(self, reader: BlockReader, num_values: int) -> None:
-        if reader.meta.dtype != np.int8:
+        if not self.fits(reader.meta):
             raise UnsupportedError(f"{reader.meta.name}: values of {reader.meta.dtype} are not counted")
         self.__dict__.update(reader.__dict__)
         self._values = reader
-        self._width = num_values + 2
+        self._width = num_values + 5
         self.meta = replace(reader.meta, dtype=np.dtype(np.int32))
+
+    @staticmethod
+    def fits(meta: ArrayMeta) -> bool:
+        """Whether an array is of one-byte signed integers, by ones or twos that no chunks share."""
+        group = meta.shape[2:]
+        return meta.dtype == np.int8 and group in ((), (1,), (2,)) and meta.chunk_shape[2:] == group
 
     def actual_chunk_shape(self, coords: Sequence[int]) -> tuple[int, ...]:
         """(rows, 1, counts) of a chunk."""
@@ -72,16 +80,16 @@ class ValueCounts(BlockReader):
         self, encoded: EncodedChunk, shape: tuple[int, ...], runs: Sequence[slice], counts: Counts
     ) -> bool:
         """Count bit planes, if the chunk holds them and a row's elements lie at its start."""
-        chunk = self.meta.chunk_shape
         row_bytes = self._decoder.blosc_row_bytes
-        if encoded.data is None or row_bytes is None or shape[2:] != chunk[2:] or not prod(shape[1:]):
+        if encoded.data is None or row_bytes is None or not shape[1]:
             return False
         if isinstance(self._values, SelectedColumns) and self._values.selects(encoded.coords):
             return False
-        nbytes = row_bytes * chunk[0]
+        nbytes = row_bytes * self.meta.chunk_shape[0]
         spans = [(run.start * row_bytes, run.stop * row_bytes) for run in runs]
         try:
-            return blosc.count_rows(encoded.data, nbytes, spans, row_bytes, prod(shape[1:]), counts)
+            used_bytes, width = prod(shape[1:]), prod(shape[2:])
+            return blosc.count_rows(encoded.data, nbytes, spans, row_bytes, used_bytes, counts, width)
         except ChunkError as error:
             raise self._chunk_error(encoded.coords, error) from error
 
@@ -90,4 +98,4 @@ class ValueCounts(BlockReader):
         assert isinstance(values, np.ndarray)
         flat = np.ascontiguousarray(values).reshape(len(values), -1).view(np.uint8)
         if flat.shape[1]:
-            bitplanes.count_values(flat, counts)
+            bitplanes.count_values(flat, counts, prod(values.shape[2:]))

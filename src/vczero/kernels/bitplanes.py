@@ -110,7 +110,7 @@ def copy_rows_numpy(source: Bytes, out: Bytes, at: int) -> None:
 
 
 def count_planes(
-    planes: Bytes, block_bytes: int, at: int, row_bytes: int, used_bytes: int, counts: Counts
+    planes: Bytes, block_bytes: int, at: int, row_bytes: int, used_bytes: int, counts: Counts, width: int = 0
 ) -> None:
     """Add to `counts` how often each value occurs in each row, as far as a run of blocks holds the rows.
 
@@ -124,40 +124,52 @@ def count_planes(
         row_bytes: length of a row.
         used_bytes: how many bytes of each row count, from its start; at least 1.
         counts: int32 (rows, k + 2): values 0 to k - 1, then 254 and 255 (-2 and -1 as int8). Other values
-            are not counted. k is at most 254.
+            are not counted. k is at most 254. With `width` three more: groups of so many bytes that lack a
+            value (as int8 the first is negative, or the second is -1), that have none (all are negative),
+            and all groups.
+        width: 0, 1 or 2; for 2 all the lengths have to be even.
 
     Raises:
         ValueError: the sizes make no sense.
     """
-    _native.count_planes(planes, block_bytes, at, row_bytes, used_bytes, counts)
+    _native.count_planes(planes, block_bytes, at, row_bytes, used_bytes, counts, width)
 
 
 def count_planes_numpy(
-    planes: Bytes, block_bytes: int, at: int, row_bytes: int, used_bytes: int, counts: Counts
+    planes: Bytes, block_bytes: int, at: int, row_bytes: int, used_bytes: int, counts: Counts, width: int = 0
 ) -> None:
     """`count_planes` in NumPy."""
     values = np.empty((1, len(planes)), np.uint8)
     unshuffle_numpy(planes, block_bytes, 0, len(planes), values, 0)
     row, column = np.divmod(np.arange(at, at + len(planes)), row_bytes)
     known = (row >= 0) & (row < len(counts)) & (column < used_bytes)
-    for number, value in enumerate([*range(counts.shape[1] - 2), 254, 255]):
-        np.add.at(counts[:, number], row[known & (values[0] == value)], 1)
+    step = max(width, 1)
+    ones = np.zeros((len(planes) // step, counts.shape[1]), np.int32)
+    count_values_numpy(values.reshape(-1, step), ones, width)
+    np.add.at(counts, row[::step][known[::step]], ones[known[::step]])
 
 
-def count_values(rows: Bytes, counts: Counts) -> None:
+def count_values(rows: Bytes, counts: Counts, width: int = 0) -> None:
     """Add to `counts` how often each value occurs in each row.
 
     Args:
         rows: uint8 (rows, row bytes); may be strided along axis 0 only.
-        counts: int32 (rows, k + 2), as for `count_planes`.
+        counts, width: as for `count_planes`.
 
     Raises:
         ValueError: the sizes do not fit.
     """
-    _native.count_values(rows, counts)
+    _native.count_values(rows, counts, width)
 
 
-def count_values_numpy(rows: Bytes, counts: Counts) -> None:
+def count_values_numpy(rows: Bytes, counts: Counts, width: int = 0) -> None:
     """`count_values` in NumPy."""
-    for number, value in enumerate([*range(counts.shape[1] - 2), 254, 255]):
+    values = counts.shape[1] - (5 if width else 2)
+    for number, value in enumerate([*range(values), 254, 255]):
         counts[:, number] += (rows == value).sum(axis=1, dtype=np.int32)
+    if width:
+        groups = rows.reshape(len(rows), rows.shape[1] // width, width)
+        lacking = (groups[:, :, 0] >= 128) | (groups[:, :, 1:] == 255).any(axis=2)
+        counts[:, -3] += lacking.sum(axis=1, dtype=np.int32)
+        counts[:, -2] += (groups >= 128).all(axis=2).sum(axis=1, dtype=np.int32)
+        counts[:, -1] += groups.shape[1]

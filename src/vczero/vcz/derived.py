@@ -1,11 +1,11 @@
 """Fields that are computed: allele counts and frequencies, missing genotypes, the variant's number.
 
-Each declares the columns that it is computed from. What needs no more than how often each allele occurs is
-computed from `COUNTS`, a column of counts that the store does not have: where genotypes are stored as bit
-planes, it is counted from those, and the genotypes are never made. Definitions are those of bcftools 1.16,
-observed: AC, AN, AF, NS and MAF as `+fill-tags` has them, F_MISSING and N_MISSING as in expressions, where
-a genotype counts as missing if any of its alleles is (bcftools overlooks one that is phased and not the
-first).
+Each declares the columns that it is computed from. What needs no more than how often each allele occurs, or
+how many genotypes lack one, is computed from `COUNTS`, a column of counts that the store does not have: where
+genotypes are stored as bit planes, it is counted from those, and the genotypes are never made. Definitions
+are those of bcftools 1.16, observed: AC, AN, AF, NS and MAF as `+fill-tags` has them, F_MISSING and N_MISSING
+as in expressions, where a genotype counts as missing if any of its alleles is (bcftools overlooks one that is
+phased and not the first).
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ __all__ = [
     "DERIVED",
     "GENOTYPE",
     "MOST_COUNTED",
+    "OTHER_COUNTS",
     "TAPPED",
     "Derived",
     "allele_counts",
     "computable",
     "compute",
+    "counted_calls",
     "missing_calls",
+    "occurrences",
     "present_alleles",
     "stored_counts",
 ]
@@ -43,7 +46,10 @@ __all__ = [
 MOST_COUNTED: Final = 254
 
 COUNTS: Final = "call_genotype/counts"
-"""int32, (variants, chunks, alleles + 2): occurrences of each allele, of fill (-2), of missing (-1)."""
+"""int32, (variants, chunks, alleles + 5): occurrences of each allele, of fill (-2), of missing (-1); then
+genotypes that lack an allele (the first is missing or fill, or another missing), that have none, and all."""
+OTHER_COUNTS: Final = 5
+"""Columns of `COUNTS` behind those of alleles."""
 
 CODES: Final = "call_genotype/codes"
 """uint8, (variants, chunks, bytes): genotypes as two-bit codes, of each chunk (`chunks.paircodes`)."""
@@ -104,19 +110,31 @@ def computable(name: str, has: Callable[[str], bool]) -> bool:
     return field is not None and all(has(GENOTYPE if need == COUNTS else need) for need in field.needs)
 
 
-def allele_counts(genotypes: Column, alleles: Column) -> Int32s:
-    """int32, (variants, 1, alleles + 2): `COUNTS` from genotypes, (variants, samples, ploidy)."""
+def allele_counts(genotypes: Column, num_alleles: int) -> Int32s:
+    """int32, (variants, 1, alleles + 5): `COUNTS` from genotypes, (variants, samples, ploidy)."""
     assert isinstance(genotypes, np.ndarray)
-    num_alleles = alleles.shape[1]
-    flat = np.ascontiguousarray(genotypes).reshape(len(genotypes), prod(genotypes.shape[1:]))
-    counts = np.zeros((len(flat), num_alleles + 2), np.int32)
-    if flat.dtype == np.int8 and num_alleles <= MOST_COUNTED:
+    variants, samples, *group = genotypes.shape
+    ploidy = prod(group)
+    calls = np.ascontiguousarray(genotypes).reshape(variants, samples, ploidy)
+    flat = calls.reshape(variants, samples * ploidy)
+    counts = np.zeros((variants, num_alleles + OTHER_COUNTS), np.int32)
+    if flat.dtype == np.int8 and num_alleles <= MOST_COUNTED and ploidy in (1, 2):
         if flat.shape[1]:
-            count_values(flat.view(np.uint8), counts)
+            count_values(flat.view(np.uint8), counts, ploidy)
     else:
         for number, value in enumerate([*range(num_alleles), INT_FILL, INT_MISSING]):
             counts[:, number] = (flat == value).sum(axis=1)
+        for number, mask in ((-3, missing_calls(calls)), (-2, (calls < 0).all(axis=2))):
+            counts[:, number] = np.count_nonzero(mask, axis=1)
+        counts[:, -1] = samples
     return counts[:, None, :]
+
+
+def occurrences(counts: Column, dtype: npt.DTypeLike = np.int64) -> npt.NDArray[Any]:
+    """(variants, alleles): how often each allele occurs, from `COUNTS`."""
+    assert isinstance(counts, np.ndarray)
+    alleles = counts[:, :, :-OTHER_COUNTS]
+    return np.asarray(alleles[:, 0] if counts.shape[1] == 1 else alleles.sum(axis=1, dtype=dtype), dtype)
 
 
 def stored_counts(
@@ -159,7 +177,8 @@ def compute(fields: Sequence[Derived], columns: Columns, numbers: npt.NDArray[np
     """`columns` and the fields computed from them."""
     known = dict(columns)
     if COUNTS not in known and any(COUNTS in field.needs for field in fields):
-        known[COUNTS] = allele_counts(known[GENOTYPE], known[ALLELE])
+        num_alleles = known[ALLELE].shape[1] if ALLELE in known else 0
+        known[COUNTS] = allele_counts(known[GENOTYPE], num_alleles)
     if CODES not in known and any(CODES in field.needs for field in fields):
         known[CODES] = genotype_codes(known[GENOTYPE])
     for field in fields:
@@ -178,9 +197,7 @@ def present_alleles(alleles: Column) -> npt.NDArray[np.bool_]:
 
 def _counts(columns: Columns) -> Int32s:
     """int32, (variants, alleles): 0 for alleles that a variant has not."""
-    counts = columns[COUNTS]
-    assert isinstance(counts, np.ndarray)
-    summed = counts[:, 0, :-2] if counts.shape[1] == 1 else counts[:, :, :-2].sum(axis=1, dtype=np.int32)
+    summed = occurrences(columns[COUNTS], np.int32)
     return np.where(present_alleles(columns[ALLELE]), summed, np.int32(0))
 
 
@@ -230,12 +247,6 @@ def _ratio(part: Int32s, whole: Int32s) -> npt.NDArray[np.float32]:
     return np.asarray(ratio, np.float32)
 
 
-def _genotypes(columns: Columns) -> npt.NDArray[Any]:
-    genotypes = columns[GENOTYPE]
-    assert isinstance(genotypes, np.ndarray)
-    return genotypes
-
-
 def missing_calls(genotypes: npt.NDArray[Any], phased: Column | None = None) -> npt.NDArray[np.bool_]:
     """bool, (variants, samples): which genotypes lack an allele, of integers (variants, samples, ploidy).
 
@@ -252,30 +263,29 @@ def missing_calls(genotypes: npt.NDArray[Any], phased: Column | None = None) -> 
     return missing | (genotypes[:, :, 0] < 0)
 
 
+def counted_calls(counts: Column) -> Int32s:
+    """int32, (3, variants): genotypes that lack an allele, that have none, and all, from `COUNTS`."""
+    assert isinstance(counts, np.ndarray)
+    calls: Int32s = counts[:, :, -3:].sum(axis=1, dtype=np.int32).T
+    return calls
+
+
 def _ns(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    genotypes = _genotypes(columns)
-    called = np.zeros(genotypes.shape[:2], np.bool_)
-    for place in range(genotypes.shape[2]):
-        called |= genotypes[:, :, place] >= 0
-    return _per_variant(called)
+    _, empty, samples = counted_calls(columns[COUNTS])
+    return np.asarray(samples - empty)
 
 
 def _n_missing(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    return _per_variant(missing_calls(_genotypes(columns)))
+    return np.ascontiguousarray(counted_calls(columns[COUNTS])[0])
 
 
 def _f_missing(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    samples = _genotypes(columns).shape[1]
-    return np.asarray(_n_missing(columns, numbers) / max(1, samples), np.float32)
+    lacking, _, samples = counted_calls(columns[COUNTS])
+    return np.asarray(lacking / np.maximum(1, samples), np.float32)
 
 
 def _n_alt(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    return _per_variant(present_alleles(columns[ALLELE])[:, 1:])
-
-
-def _per_variant(mask: npt.NDArray[np.bool_]) -> Int32s:
-    """int32, (variants,): how many are set of each variant's."""
-    return np.asarray(np.count_nonzero(mask, axis=1), np.int32)
+    return np.asarray(np.count_nonzero(present_alleles(columns[ALLELE])[:, 1:], axis=1), np.int32)
 
 
 def _index(columns: Columns, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -292,10 +302,10 @@ _TABLE: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...], str, str, Any],
     ("variant_AF", _FROM_COUNTS, _BY_ALLELE, "f4", "Allele frequency", _af),
     ("variant_MAC", _FROM_COUNTS, _BY_VARIANT, "i4", "Count of the second most common allele", _mac),
     ("variant_MAF", _FROM_COUNTS, _BY_VARIANT, "f4", "Frequency of the second most common allele", _maf),
-    ("variant_NS", (GENOTYPE,), _BY_VARIANT, "i4", "Number of samples with data", _ns),
+    ("variant_NS", (COUNTS,), _BY_VARIANT, "i4", "Number of samples with data", _ns),
     ("variant_N_ALT", (ALLELE,), _BY_VARIANT, "i4", "Number of ALT alleles", _n_alt),
-    ("variant_N_MISSING", (GENOTYPE,), _BY_VARIANT, "i4", "Number of missing genotypes", _n_missing),
-    ("variant_F_MISSING", (GENOTYPE,), _BY_VARIANT, "f4", "Fraction of missing genotypes", _f_missing),
+    ("variant_N_MISSING", (COUNTS,), _BY_VARIANT, "i4", "Number of missing genotypes", _n_missing),
+    ("variant_F_MISSING", (COUNTS,), _BY_VARIANT, "f4", "Fraction of missing genotypes", _f_missing),
 )
 
 DERIVED: Final[Mapping[str, Derived]] = {

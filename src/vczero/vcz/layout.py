@@ -32,6 +32,7 @@ __all__ = [
     "Runs",
     "Tile",
     "can_be_coded",
+    "can_be_counted",
     "lay_out",
     "lay_out_codes",
     "lay_out_counts",
@@ -183,21 +184,31 @@ def _columns_of(parts: Sequence[AxisPart], meta: ArrayMeta) -> dict[int, Int64s]
 def lay_out_counts(name: str, reader: BlockReader, samples: Int64s | None, num_values: int) -> Layout:
     """The layout of how often each value occurs in (variants, samples, ...), in `samples`.
 
-    Column: int32, (variants, chunks, num_values + 2), a row of counts for each chunk with any of the samples.
+    Column: int32, (variants, chunks, num_values + 5), a row of counts (`ValueCounts`) for each chunk with any
+    of the samples.
     """
     meta = reader.meta
     by_samples = list(split_axis(samples, length=meta.shape[1], chunk_size=meta.chunk_shape[1]))
-    inner = product(*(range(count) for count in meta.cdata_shape[2:]))
-    coords = [(part.chunk, *others) for part, others in product(by_samples, inner)]
     whole = slice(None)
     tiles = [
-        Tile(at, None, (slice(number, number + 1), whole), in_order=False, direct=True)
-        for number, at in enumerate(coords)
+        Tile(
+            (part.chunk, *[0] * (meta.ndim - 2)),
+            None,
+            (slice(number, number + 1), whole),
+            in_order=False,
+            direct=True,
+        )
+        for number, part in enumerate(by_samples)
     ]
     if selected := _columns_of(by_samples, meta):
         reader = SelectedColumns(reader, selected)
     counts = ValueCounts(reader, num_values)
-    return Layout(name, counts, tuple(tiles), (len(tiles), num_values + 2), np.dtype(np.int32), False, False)
+    return Layout(name, counts, tuple(tiles), (len(tiles), num_values + 5), np.dtype(np.int32), False, False)
+
+
+def can_be_counted(reader: BlockReader) -> bool:
+    """Whether `lay_out_counts` can lay the array out."""
+    return ValueCounts.fits(reader.meta)
 
 
 def lay_out_codes(name: str, reader: BlockReader) -> Layout:

@@ -25,7 +25,7 @@ from vczero.vcz.derived import (
     Derived,
     computable,
 )
-from vczero.vcz.layout import Layout, can_be_coded
+from vczero.vcz.layout import Layout, can_be_coded, can_be_counted
 from vczero.vcz.locate import RegionTest, candidate_runs, hits, joined, span_columns
 from vczero.vcz.plan import Query, ScanPlan, StoredArray, plan
 from vczero.vcz.properties import StoreProperties
@@ -213,10 +213,9 @@ class Planner:
         """`names` and what computed fields need; the arrays of all of them are added to `arrays`."""
         needs = sorted(frozenset[str]().union(*(field.needs for field in derived)))
         if COUNTS in needs:
-            arrays |= self._catalog.arrays([GENOTYPE, ALLELE])
-            meta, alleles = arrays[GENOTYPE].reader.meta, arrays[ALLELE].reader.meta
-            by_kernel = meta.dtype == np.int8 and alleles.shape[1] <= MOST_COUNTED
-            if not by_kernel or GENOTYPE in (*names, *needs):
+            arrays |= self._catalog.arrays(name for name in (GENOTYPE, ALLELE) if self._catalog.has(name))
+            has_few = ALLELE in arrays and arrays[ALLELE].reader.meta.shape[1] <= MOST_COUNTED
+            if not (has_few and can_be_counted(arrays[GENOTYPE].reader)) or GENOTYPE in (*names, *needs):
                 needs = [GENOTYPE if need == COUNTS else need for need in needs]
         if CODES in needs:
             arrays |= self._catalog.arrays([GENOTYPE])

@@ -16,7 +16,7 @@ from vczero.errors import OptionError
 from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.strings import Strings
 from vczero.vcz.assembly import take_places
-from vczero.vcz.derived import allele_counts, present_alleles, stored_counts
+from vczero.vcz.derived import allele_counts, occurrences, present_alleles, stored_counts
 from vczero.vcz.schema import Batch, Metadata, Passed
 from vczero.vcz.selectivity import FullPredicate
 
@@ -347,7 +347,7 @@ def _counted(*, stored: bool) -> frozenset[str]:
 def _counts(batch: Batch, *, stored: bool) -> npt.NDArray[np.int64]:
     """int64, (variants, alleles): by AC and AN where they may be used and are believed; else counted."""
     alleles = batch.columns["variant_allele"]
-    counts = allele_counts(batch.columns["call_genotype"], alleles)[:, 0, :-2].astype(np.int64)
+    counts = occurrences(allele_counts(batch.columns["call_genotype"], alleles.shape[1]))
     if not stored:
         return counts
     alternate, number, believed = stored_counts(batch.columns, present_alleles(alleles))

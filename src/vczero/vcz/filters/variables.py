@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vczero.vcz.derived import COUNTS, missing_calls
+from vczero.vcz.derived import COUNTS, missing_calls, occurrences
 from vczero.vcz.filters.conditions import Rows
 from vczero.vcz.filters.numeric import NOTHING, Numbers, as_floats
 from vczero.vcz.filters.subscripts import Elements
@@ -171,8 +171,7 @@ class CountedAlleles:
         assert self.counted is not None
         counted = rows.array(self.counted)
         if self.counted == COUNTS:
-            result: npt.NDArray[np.int64] = counted[:, :, :-2].sum(axis=1, dtype=np.int64)
-            return result
+            return occurrences(counted)
         flat = counted.reshape(len(counted), -1)
         alleles = range(max(alts, int(flat.max(initial=0))) + 1)
         return np.stack([np.count_nonzero(flat == allele, axis=1) for allele in alleles], axis=1)

@@ -7,12 +7,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vczero.vcz.derived import ALLELE, COUNTS, present_alleles, stored_counts
+from vczero.vcz.derived import ALLELE, COUNTS, occurrences, present_alleles, stored_counts
 from vczero.vcz.rewrites.metadata import Altered, info_field
-from vczero.vcz.schema import Batch, Column, FieldInfo, Metadata
+from vczero.vcz.schema import Batch, FieldInfo, Metadata
 from vczero.vcz.values import INT_FILL
 
-__all__ = ["AC", "AN", "UpdateCounts", "summed_counts"]
+__all__ = ["AC", "AN", "UpdateCounts"]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 
@@ -40,7 +40,7 @@ class UpdateCounts:
         columns = dict(batch.columns)
         if not {ALLELE, COUNTS, *self._stored} <= columns.keys():
             return batch
-        present, counts = present_alleles(columns[ALLELE]), summed_counts(columns)
+        present, counts = present_alleles(columns[ALLELE]), occurrences(columns[COUNTS])
         alternate = np.where(present, counts, 0)[:, 1:]
         number = np.where(present, counts, 0).sum(axis=1)
         if len(self._stored) == 2:
@@ -58,9 +58,3 @@ def _ac_field(metadata: Metadata) -> FieldInfo:
 
 def _an_field(metadata: Metadata) -> FieldInfo:
     return info_field(metadata, "AN", "1", "Integer", "Total number of alleles in called genotypes")
-
-
-def summed_counts(columns: dict[str, Column]) -> Int64s:
-    """int64, (variants, alleles): occurrences of each allele."""
-    counts = np.asarray(columns[COUNTS])
-    return np.asarray(counts[:, :, :-2].sum(axis=1, dtype=np.int64))

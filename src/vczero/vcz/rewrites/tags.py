@@ -20,8 +20,15 @@ from vczero.errors import OptionError
 from vczero.kernels.alleles import TYPE_BITS, variant_types
 from vczero.kernels.genotypes import hardy_weinberg, tally
 from vczero.strings import Strings
-from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE, missing_calls, present_alleles
-from vczero.vcz.rewrites.counts import summed_counts
+from vczero.vcz.derived import (
+    ALLELE,
+    COUNTS,
+    GENOTYPE,
+    counted_calls,
+    missing_calls,
+    occurrences,
+    present_alleles,
+)
 from vczero.vcz.rewrites.metadata import Altered, info_field
 from vczero.vcz.schema import Batch, Column, Metadata
 from vczero.vcz.values import FLOAT_FILL, FLOAT_MISSING, INT_FILL
@@ -34,7 +41,7 @@ Need: TypeAlias = Literal["counts", "genotypes", "phases", "alleles", "span"]
 _TABLE: Final[tuple[tuple[str, Need, Any, Any, str], ...]] = (
     ("AN", "counts", "1", "Integer", "Total number of alleles in called genotypes"),
     ("AC", "counts", "A", "Integer", "Allele count in genotypes"),
-    ("NS", "genotypes", "1", "Integer", "Number of samples with data"),
+    ("NS", "counts", "1", "Integer", "Number of samples with data"),
     ("AC_Hom", "genotypes", "A", "Integer", "Allele counts in homozygous genotypes"),
     ("AC_Het", "genotypes", "A", "Integer", "Allele counts in heterozygous genotypes"),
     ("AC_Hemi", "genotypes", "A", "Integer", "Allele counts in hemizygous genotypes"),
@@ -149,7 +156,15 @@ class _Counted:
         """int64, (variants, alleles)."""
         if self.by_kind:
             return np.asarray(self.tallies[0].sum(axis=2))
-        return np.where(self.present, summed_counts(self.columns), 0)
+        return np.where(self.present, occurrences(self.columns[COUNTS]), 0)
+
+    @cached_property
+    def called(self) -> Int64s:
+        """int64, (variants,): genotypes that have an allele."""
+        if self.by_kind:
+            return self.tallies[1]
+        _, empty, samples = counted_calls(self.columns[COUNTS])
+        return np.asarray(samples - empty, np.int64)
 
     @cached_property
     def total(self) -> Int64s:
@@ -230,7 +245,7 @@ def _end(counted: _Counted) -> Column:
 _MAKERS: Final[dict[str, Callable[[_Counted], Column]]] = {
     "AN": lambda counted: counted.total.astype(np.int32),
     "AC": lambda counted: counted.per_alt(counted.counts[:, 1:]),
-    "NS": lambda counted: counted.tallies[1].astype(np.int32),
+    "NS": lambda counted: counted.called.astype(np.int32),
     "AC_Hom": lambda counted: counted.per_alt(counted.tallies[0][:, 1:, 0]),
     "AC_Het": lambda counted: counted.per_alt(counted.tallies[0][:, 1:, 1]),
     "AC_Hemi": lambda counted: counted.per_alt(counted.tallies[0][:, 1:, 2]),

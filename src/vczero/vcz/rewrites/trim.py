@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from vczero.errors import ChunkError
 from vczero.strings import Strings
-from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE, present_alleles
+from vczero.vcz.derived import ALLELE, COUNTS, GENOTYPE, OTHER_COUNTS, occurrences, present_alleles
 from vczero.vcz.rewrites.cells import TAKE_FILL, lengths, pair_places, take
 from vczero.vcz.rewrites.local import LOCAL, drop_alleles
 from vczero.vcz.schema import Batch, Column, Metadata
@@ -87,8 +87,7 @@ class TrimAlleles:
 
 def _groups(columns: dict[str, Column]) -> list[_Group]:
     """The variants that lose alleles, by what they keep."""
-    present, counts = present_alleles(columns[ALLELE]), np.asarray(columns[COUNTS])
-    seen = np.asarray((counts[:, :, :-2] > 0).any(axis=1))
+    present, seen = present_alleles(columns[ALLELE]), occurrences(columns[COUNTS]) > 0
     seen[:, :1] = True
     unseen = (present & ~seen).any(axis=1)
     if not unseen.any():
@@ -155,12 +154,12 @@ def _with_rows(column: Column, rows: Int64s, parts: list[Any]) -> Column:
 
 
 def _cut_counts(column: Column, groups: list[_Group]) -> Column:
-    """The counts of kept alleles, then zeros, then those of fill and missing."""
+    """The counts of kept alleles, then zeros, then the other counts."""
     changed = np.array(column)
     for group in groups:
         own = changed[group.rows]
         kept = own[:, :, list(group.kept)]
-        own[:, :, :-2] = 0
+        own[:, :, :-OTHER_COUNTS] = 0
         own[:, :, : len(group.kept)] = kept
         changed[group.rows] = own
     return changed
