@@ -289,12 +289,17 @@ def _together(rows: int, layouts: Sequence[Layout]) -> int:
 
 
 def _joined(columns: Sequence[dict[str, Layout]], chunk_rows: int, count: int) -> Iterator[dict[str, Layout]]:
-    """The columns, with `count` of those chunks that have so many rows read as one."""
+    """The columns, with `count` of those chunks that have so many rows read as one.
+
+    Not of large chunks: each is a worker's job, and fresh memory for several at a time costs page faults.
+    """
     readers: dict[BlockReader, JoinedChunks] = {}
 
     def join(layout: Layout) -> Layout:
         reader = layout.reader
         if layout.chunk_rows != chunk_rows or reader.meta.shard is not None or not reader.store.synchronous:
+            return layout
+        if chunk_rows * layout.row_work > _MOST_JOINED_BYTES:
             return layout
         return replace(layout, reader=readers.setdefault(reader, JoinedChunks(reader, count)))
 
