@@ -210,6 +210,22 @@ def test_a_failure_in_mid_stream_leaves_no_file(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", [["view"], ["query", "-f", r"%POS\n"], ["query", "-l"]])
+def test_the_store_is_not_replaced_by_the_output(
+    command: list[str], tmp_path: Path, example_store: Path
+) -> None:
+    """`-o` with the store's own name, however it is spelled, leaves the store alone."""
+    store, alias = tmp_path / "a.vcz.zip", tmp_path / "b.vcz.zip"
+    store.write_bytes(example_store.read_bytes())
+    alias.symlink_to(store)
+    for name in (store, alias):
+        assert complaint(*command, "-o", name, store, code=2) == (
+            f"--output: {name} is the store that is read; name another file"
+        )
+    assert store.read_bytes() == example_store.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [store, alias]
+
+
 def test_output_that_cannot_be_written(tmp_path: Path, example_store: Path) -> None:
     """A folder that is not there, a folder in the file's place, a full disk."""
     assert "no/such" in complaint("view", "-o", tmp_path / "no/such/out.vcf", example_store)

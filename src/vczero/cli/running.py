@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os.path
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,7 @@ import click
 from vczero.cli.logs import set_up
 from vczero.cli.options import READING, SELECTION, select
 from vczero.cli.sites import FILTERS, set_filter
+from vczero.errors import OptionError
 
 if TYPE_CHECKING:
     from vczero.formats.encoder import Encoder, Sink
@@ -24,11 +26,16 @@ __all__ = ["opened", "put_lines", "run"]
 def opened(
     path: str, given: Mapping[str, Any], semantics: Literal["view", "query"] = "query"
 ) -> Iterator[VczReader]:
-    """The store at `path`, with the selection that the options given make, closed at the end."""
+    """The store at `path`, with the selection that the options given make, closed at the end.
+
+    Raises:
+        OptionError: the command's `-o` names the store.
+    """
     from vczero.vcz.opening import open_vcz
 
-    set_up(click.get_current_context())
-
+    context = click.get_current_context()
+    set_up(context)
+    _check_output(path, context.params.get("output"))
     options = {name: given[name] for name in READING if given[name] is not None}
     options["storage_options"] = dict(options["storage_options"])
     with open_vcz(path, **options) as reader:
@@ -39,6 +46,13 @@ def opened(
             gc.freeze()
             gc.enable()
         yield reader
+
+
+def _check_output(path: str, output: str | None) -> None:
+    if output is None or not (os.path.exists(path) and os.path.exists(output)):
+        return
+    if os.path.samefile(path, output):
+        raise OptionError(f"--output: {output} is the store that is read; name another file")
 
 
 def run(
