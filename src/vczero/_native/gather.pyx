@@ -37,8 +37,8 @@ cdef inline void enter(
         block.layout = PLAIN
 
 
-cdef inline uint8_t gathered(const uint8_t* planes, Py_ssize_t pitch, int bit) noexcept nogil:
-    # The byte whose bits are bit `bit` of eight bytes, `pitch` apart.
+cdef inline uint64_t loaded(const uint8_t* planes, Py_ssize_t pitch) noexcept nogil:
+    # Eight bytes, `pitch` apart.
     cdef uint64_t word = planes[0]
     word |= <uint64_t> planes[pitch] << 8
     word |= <uint64_t> planes[2 * pitch] << 16
@@ -47,6 +47,11 @@ cdef inline uint8_t gathered(const uint8_t* planes, Py_ssize_t pitch, int bit) n
     word |= <uint64_t> planes[5 * pitch] << 40
     word |= <uint64_t> planes[6 * pitch] << 48
     word |= <uint64_t> planes[7 * pitch] << 56
+    return word
+
+
+cdef inline uint8_t gathered(uint64_t word, int bit) noexcept nogil:
+    # The byte whose bits are bit `bit` of the eight bytes of a word.
     word = (word >> bit) & 0x0101010101010101ULL
     return <uint8_t> ((word * 0x0102040810204080ULL) >> 56)
 
@@ -56,12 +61,15 @@ cdef void fetch(const Block* block, Py_ssize_t within, Py_ssize_t count, uint8_t
     cdef Py_ssize_t element = <uint32_t> within // <uint32_t> block.typesize
     cdef Py_ssize_t byte = within - element * block.typesize, i
     cdef Py_ssize_t pitch = block.elements // 8
+    cdef uint64_t word = 0
     for i in range(count):
         if block.layout == PLAIN or element >= block.elements:
             memcpy(out + i, block.data + within + i, count - i)
             return
         if block.layout == BITS:
-            out[i] = gathered(block.data + 8 * byte * pitch + element // 8, pitch, element % 8)
+            if i == 0 or block.typesize > 1 or element % 8 == 0:
+                word = loaded(block.data + 8 * byte * pitch + element // 8, pitch)
+            out[i] = gathered(word, element % 8)
         else:
             out[i] = block.data[byte * block.elements + element]
         byte += 1
