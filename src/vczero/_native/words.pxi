@@ -32,7 +32,7 @@ cdef extern from *:
     /* A byte of 255 for each bit of x, the lowest first. */
     static inline uint64_t vczero_spread(uint8_t x) {
         uint64_t places = (x * VCZERO_EACH(1)) & 0x8040201008040201ULL;
-        return ((((places & VCZERO_EACH(0x7F)) + VCZERO_EACH(0x7F)) | places) >> 7 & VCZERO_EACH(1)) * 255;
+        return ((places + (0x8080808080808080ULL - 0x8040201008040201ULL)) >> 7 & VCZERO_EACH(1)) * 255;
     }
     /* How many bits are set in x; and where it is not 0, the lowest, and the number of bits up to the highest. */
     #if defined(__GNUC__)
