@@ -7,16 +7,17 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import ClassVar
 
 import numcodecs
 import numpy as np
 import pytest
 import zarr
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numcodecs import blosc as library
 
+from support.blocks import as_planes, behind_length
 from support.stores import ScriptedStore
 from vczero.chunks import blosc, blosc_index
 from vczero.chunks.blocks import BlockReader
@@ -24,6 +25,7 @@ from vczero.chunks.blosc_index import SparseBlosc
 from vczero.chunks.metadata import meta_from_zarr
 from vczero.chunks.stores import MemoryStore, run_fetch
 from vczero.errors import ChunkError
+from vczero.kernels import bitplanes, pairs
 
 CODECS = library.list_compressors()
 SHUFFLES = {"none": 0, "shuffle": 1, "bitshuffle": 2}
@@ -258,33 +260,27 @@ def test_rows_are_counted_without_making_them(block_bytes, row_bytes):
     assert not blosc.count_rows(plain, len(data), whole, row_bytes, row_bytes, np.zeros((rows, 4), np.int32))
 
 
-class CountedReads(SparseBlosc):
-    """A chunk that knows which of its blocks were taken."""
-
-    taken: ClassVar[list[int]] = []
-
-    def stored(self, start, stop):
-        self.taken.append(start)
-        return super().stored(start, stop)
-
-
 @pytest.mark.parametrize("row_bytes", [7, 200, 20_000])
-def test_scattered_rows_are_counted_from_blocks_decompressed_once(row_bytes):
-    """Rows that share blocks, and rows that lie in several, equal the decoded bytes counted."""
+def test_scattered_rows_are_counted_from_blocks_that_hold_them(row_bytes, monkeypatch):
+    """Rows that share blocks, and rows that lie in several, equal the decoded bytes counted; a block once."""
     rows = 300_000 // row_bytes
     data = genotypes(rows * row_bytes)
-    whole = blosc_index.open_chunk(encode(data, block_bytes=65_536), len(data))
+    chunk = blosc_index.open_chunk(encode(data, block_bytes=65_536), len(data))
     chosen = np.r_[0, 2:4, 6, rows - 3 : rows - 1]
     spans = [(0, 1), (2, 4), (6, 7), (rows - 3, rows - 1)]
-    chunk = CountedReads(whole.index, whole.starts, whole.pieces)
-    chunk.taken.clear()
+    taken = []
+    count = bitplanes.count_blocks
+    monkeypatch.setattr(
+        bitplanes, "count_blocks", lambda stored, *rest: taken.extend(stored.numbers) or count(stored, *rest)
+    )
     counts = np.zeros((len(chosen), 4), np.int32)
     places = [(start * row_bytes, stop * row_bytes) for start, stop in spans]
     assert blosc.count_rows(chunk, len(data), places, row_bytes, row_bytes, counts)
     values = data.reshape(rows, row_bytes)[chosen]
     expected = np.stack([(values == value).sum(axis=1) for value in (0, 1, 254, 255)], axis=1)
     np.testing.assert_array_equal(counts, expected)
-    assert len(chunk.taken) == len(set(chunk.taken))
+    held = {at // 65_536 for start, stop in places for at in range(start, stop)}
+    assert taken == sorted(held)
 
 
 def test_threads_share_nothing():
@@ -420,18 +416,153 @@ FROZEN = (
 )
 
 
+def by_hand(stored, nbytes, block_bytes, flags=0):
+    """A Blosc chunk of one-byte elements, of blocks that are these frames."""
+    body = b"".join(map(behind_length, stored))
+    lengths = np.array([4 + len(frame) for frame in stored], np.uint32)
+    starts = 16 + 4 * len(stored) + np.cumsum(lengths, dtype=np.uint32) - lengths
+    sizes = (nbytes, block_bytes, 16 + 4 * len(stored) + len(body))
+    return struct.pack("<4B3I", 2, 1, 4 << 5 | 0x10 | flags, 1, *sizes) + starts.tobytes() + body
+
+
 def test_frames_that_do_not_fill_their_block_are_refused():
     """A Zstandard frame of fewer bytes than its block has, or of more, or with bytes behind it."""
     data = genotypes(20_000)
     for other in (genotypes(19_992), genotypes(20_008)):
         frame = numcodecs.Zstd().encode(other)
         for stored in (frame, frame + b"rest", frame[:-3]):
-            body = struct.pack("<II", 20, len(stored)) + stored
-            flags = 4 << 5 | 0x10
-            chunk = struct.pack("<4B3I", 2, 1, flags, 1, len(data), len(data), 16 + len(body)) + body
-            for start, stop in [(0, 20_000), (3, 19_999)]:
-                with pytest.raises(ChunkError):
-                    decoded(chunk, len(data), start, stop)
+            for flags in (0, 4):  # bytes, and bit planes
+                chunk = by_hand([stored], len(data), len(data), flags)
+                for start, stop in [(0, 20_000), (3, 19_999)]:
+                    with pytest.raises(ChunkError):
+                        decoded(chunk, len(data), start, stop)
+
+
+ROWS, ROW_BYTES = 100, 1000  # of the chunks below, of blocks of 8,192 bytes
+PAIRS = np.where(genotypes(ROWS * ROW_BYTES, 3) == 3, 0, genotypes(ROWS * ROW_BYTES, 3))
+PAIRS[1::2] = np.where(PAIRS[::2] >= 254, 255, np.minimum(PAIRS[1::2], 1))  # that all have codes
+
+
+def frames(numbers=(), **options):
+    """Frames of the blocks of `PAIRS`, as bit planes; those of `numbers` made with options."""
+    planes = as_planes(PAIRS, 8192)
+    usual, other = zstandard.ZstdCompressor(), zstandard.ZstdCompressor(**options)
+    return [
+        (other if number in numbers else usual).compress(planes[start : start + 8192].tobytes())
+        for number, start in enumerate(range(0, len(planes), 8192))
+    ]
+
+
+def columns_taken(chunk, step):
+    """The bytes of each row that are `step` apart."""
+    starts = np.arange(1, ROW_BYTES, step)
+    out = np.full((ROWS, len(starts)), 77, np.uint8)
+    blosc.take_columns(chunk, len(PAIRS), ROW_BYTES, np.arange(ROWS), starts, out)
+    return out
+
+
+def rows_counted(chunk):
+    counts = np.zeros((ROWS, 4), np.int32)
+    whole = [(0, len(PAIRS))]
+    assert blosc.count_rows(chunk, len(PAIRS), whole, ROW_BYTES, ROW_BYTES, counts)
+    return counts
+
+
+def rows_coded(chunk):
+    codes, bad = np.zeros((ROWS, ROW_BYTES // 8), np.uint8), np.zeros(ROWS, np.uint32)
+    assert blosc.code_rows(chunk, len(PAIRS), [(0, len(PAIRS))], ROW_BYTES, ROW_BYTES, codes, bad)
+    assert not bad.any()
+    return codes
+
+
+def each_block_apart(chunk):
+    """The same chunk, as a fetch of every block by itself brings it."""
+    index = blosc_index.open_chunk(chunk, len(PAIRS)).index
+    pieces = [chunk[start:stop] for start, stop in zip(index.starts, index.stops, strict=True)]
+    return SparseBlosc(index, tuple(index.starts.tolist()), tuple(pieces))
+
+
+@pytest.mark.parametrize("numbers", [range(13), [6], [0], [12], [3, 4, 9], []])
+@pytest.mark.parametrize("apart", [False, True])
+def test_frames_that_kernels_leave_to_the_library(numbers, apart):
+    """Some blocks, or all, carry checksums: the others are counted and coded once for all that."""
+    chunk = by_hand(frames(numbers, write_checksum=True), len(PAIRS), 8192, 4)
+    chunk = each_block_apart(chunk) if apart else chunk
+    table = PAIRS.reshape(ROWS, ROW_BYTES)
+    np.testing.assert_array_equal(decoded(chunk, len(PAIRS)), PAIRS)
+    for start, stop in [(1, len(PAIRS) - 1), (50_000, 50_010), (49_151, 57_345)]:
+        np.testing.assert_array_equal(decoded(chunk, len(PAIRS), start, stop), PAIRS[start:stop])
+    spans = [(0, 10), (49_000, 49_200), (57_000, 99_999)]
+    out = np.zeros((1, sum(stop - start for start, stop in spans)), np.uint8)
+    blosc.decompress_spans(chunk, len(PAIRS), out, spans)
+    np.testing.assert_array_equal(out[0], np.concatenate([PAIRS[start:stop] for start, stop in spans]))
+    expected = np.stack([(table == value).sum(axis=1) for value in (0, 1, 254, 255)], axis=1)
+    np.testing.assert_array_equal(rows_counted(chunk), expected)
+    codes, bad = np.zeros((ROWS, ROW_BYTES // 8), np.uint8), np.zeros(ROWS, np.uint32)
+    pairs.code_rows_numpy(table.view(np.int8).reshape(ROWS, -1, 2), codes, bad)
+    np.testing.assert_array_equal(rows_coded(chunk), codes)
+    for step in (500, 3):  # taken from the planes, and from blocks put in order
+        np.testing.assert_array_equal(columns_taken(chunk, step), table[:, 1::step])
+
+
+@pytest.mark.parametrize("number", [0, 6, 12])
+@pytest.mark.parametrize("harm", ["magic", "cut", "other", "garbage", "checksum"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_damaged_block_among_others_is_refused(number, harm, apart):
+    """Whatever is made of the chunk; not where only other blocks are wanted."""
+    stored = frames([number], write_checksum=harm == "checksum")
+    frame = stored[number]
+    stored[number] = {
+        "magic": b"\0" + frame[1:],
+        "cut": frame[:-5],
+        "other": stored[(number + 1) % 12][:-1],
+        "garbage": np.random.default_rng(1).bytes(len(frame)),
+        "checksum": frame[:-1] + bytes([frame[-1] ^ 1]),
+    }[harm]
+    chunk = by_hand(stored, len(PAIRS), 8192, 4)
+    chunk = each_block_apart(chunk) if apart else chunk
+    calls = [
+        lambda: decoded(chunk, len(PAIRS)),
+        lambda: decoded(chunk, len(PAIRS), 8192 * number + 5, 8192 * number + 6),
+        lambda: rows_counted(chunk),
+        lambda: rows_coded(chunk),
+        lambda: columns_taken(chunk, 500),
+        lambda: columns_taken(chunk, 3),
+    ]
+    for call in calls:
+        with pytest.raises(ChunkError):
+            call()
+    good = 0 if number else 8192
+    np.testing.assert_array_equal(decoded(chunk, len(PAIRS), good, good + 8000), PAIRS[good : good + 8000])
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_columns_are_taken_from_planes_of_every_codec(codec):
+    """Few, from the planes as they are, and many, from blocks put in order."""
+    chunk = encode(PAIRS, codec, block_bytes=8192)
+    table = PAIRS.reshape(ROWS, ROW_BYTES)
+    for step in (500, 3):
+        np.testing.assert_array_equal(columns_taken(chunk, step), table[:, 1::step])
+
+
+def test_memory_of_a_thread_is_good_for_chunks_of_any_blocks():
+    """Columns of a chunk of small blocks, before and after one that is large, and mostly zero."""
+    rng = np.random.default_rng(0)
+    large = np.zeros(2**19, np.uint8)
+    large[:200_000] = rng.integers(0, 2, 200_000)
+    large[:64] = 2
+    small = rng.integers(0, 2, 100_000, np.uint8)
+    chunks = [encode(large, block_bytes=len(large)), encode(small, block_bytes=len(small))]
+
+    def work():
+        for _ in range(2):
+            np.testing.assert_array_equal(decoded(chunks[0], len(large)), large)
+            np.testing.assert_array_equal(
+                columns_taken(chunks[1], 2), small.reshape(ROWS, ROW_BYTES)[:, 1::2]
+            )
+
+    with ThreadPoolExecutor(1) as pool:  # whose memory has seen nothing else
+        pool.submit(work).result()
 
 
 def test_numcodecs_is_for_other_compressors_than_zstandard():

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.blocks import as_planes, stored_blocks
 from vczero.kernels import bitplanes as bp
 
-ODD = [(63, 0, 16, 16), (64, 1, 16, 16), (64, 0, 15, 14), (64, 0, 16, 15)]
-REFUSAL = "no such|too small|side by side|do not fit"
+REFUSAL = "no such|too small|side by side|do not fit|must ascend"
+LEVELS = st.sampled_from([None, 1, 7])
 KINDS = ("zeros", "rare", "common", "missing", "alleles", "any")
 
 
@@ -28,18 +29,6 @@ def values(kind, size, seed):
         at = rng.random(size) < 0.1
         out[at] = rng.choice(np.array([2, 3, 4, 9, 127, 128, 253, 254, 255], np.uint8), at.sum())
     return out
-
-
-def as_planes(whole, block_bytes):
-    """What bitshuffle makes of bytes, block by block."""
-    parts = [np.empty(0, np.uint8)]
-    for start in range(0, len(whole), block_bytes):
-        block = whole[start : start + block_bytes]
-        if len(block) % 8 == 0:
-            bits = np.unpackbits(block.reshape(-1, 1), axis=1, bitorder="little")
-            block = np.packbits(bits.T, axis=1, bitorder="little").reshape(-1)
-        parts.append(block)
-    return np.concatenate(parts)
 
 
 runs = st.tuples(
@@ -71,9 +60,16 @@ def test_unshuffle_gives_the_bytes_that_were_asked_for_and_touches_no_others(run
             assert (out[:, row_bytes:] == 77).all()
 
 
+def in_groups(plain, block_bytes, level, group, held=None):
+    """Some blocks at a time: all, or those that are `held`."""
+    held = range(-(-len(plain) // block_bytes)) if held is None else sorted(held)
+    for first in range(0, len(held), group):
+        yield stored_blocks(plain, block_bytes, list(held)[first : first + group], level=level)
+
+
 @settings(max_examples=60, deadline=None)
-@given(runs, st.sampled_from([1, 3, 200]), st.data())
-def test_spans_come_out_of_some_blocks_at_a_time(run, row_bytes, data):
+@given(runs, st.sampled_from([1, 3, 200]), LEVELS, st.data())
+def test_spans_come_out_of_some_blocks_at_a_time(run, row_bytes, level, data):
     """Any spans of a chunk, its blocks handed over in groups that leave out those without wanted bytes."""
     kind, size, block_bytes, seed = run
     whole = values(kind, size, seed)
@@ -82,77 +78,82 @@ def test_spans_come_out_of_some_blocks_at_a_time(run, row_bytes, data):
     spans = np.array(list(zip(bounds[::2], bounds[1::2], strict=False)), np.int64).reshape(-1, 2)
     wanted = np.concatenate([whole[:0], *(whole[start:stop] for start, stop in spans.tolist())])
     held = {at // block_bytes for start, stop in spans.tolist() for at in range(start, stop)}
-    group = data.draw(st.integers(1, 4))
+    group = data.draw(st.integers(len(held) // 8 + 1, len(held) // 8 + 4))
     rows = len(wanted) // row_bytes + 1
     expected = np.full((rows, row_bytes), 77, np.uint8)
     expected.reshape(-1)[: len(wanted)] = wanted
     for function in (bp.unshuffle_blocks, bp.unshuffle_blocks_numpy):
         out = np.full((rows, row_bytes + 5), 77, np.uint8)
-        for first in range(0, len(held), group):
-            numbers = np.array(sorted(held)[first : first + group], np.int64)
-            parts = [planes[number * block_bytes : (number + 1) * block_bytes] for number in numbers]
-            function(np.concatenate(parts), block_bytes, numbers, spans, out[:, :row_bytes])
+        for stored in in_groups(planes, block_bytes, level, group, held):
+            assert function(stored, spans, out[:, :row_bytes]) == len(stored.numbers)
         np.testing.assert_array_equal(out[:, :row_bytes], expected)
         assert (out[:, row_bytes:] == 77).all()
 
 
 @pytest.mark.parametrize(
-    ("size", "block_bytes", "blocks", "spans", "shape"),
-    [
-        (16, 0, [0], [[0, 8]], (1, 8)),
-        (16, 8, [0], [[0, 8]], (1, 8)),
-        (8, 8, [0, 1], [[0, 8]], (1, 8)),
-        (16, 8, [1, 0], [[0, 8]], (1, 8)),
-        (16, 8, [-1, 0], [[0, 8]], (1, 8)),
-        (16, 8, [0, 1], [[8, 16], [0, 8]], (1, 16)),
-        (16, 8, [0, 1], [[8, 0]], (1, 16)),
-        (16, 8, [0, 1], [[0, 8, 16]], (1, 16)),
-        (16, 8, [0, 1], [[0, 16]], (1, 15)),
-    ],
+    ("spans", "shape"),
+    [([[8, 16], [0, 8]], (1, 16)), ([[8, 0]], (1, 16)), ([[0, 8, 16]], (1, 16)), ([[0, 16]], (1, 15))],
 )
-def test_blocks_that_do_not_fit_are_refused(size, block_bytes, blocks, spans, shape):
-    """Nothing is read or written outside what was handed over."""
-    blocks, spans = np.array(blocks, np.int64), np.array(spans, np.int64)
-    with pytest.raises(ValueError, match=r"no such|not those|must ascend|too small"):
-        bp.unshuffle_blocks(np.zeros(size, np.uint8), block_bytes, blocks, spans, np.zeros(shape, np.uint8))
+def test_spans_that_do_not_fit_are_refused(spans, shape):
+    """Nothing is written outside what was handed over."""
+    for function in (bp.unshuffle_blocks, bp.copy_blocks):
+        with pytest.raises(ValueError, match=REFUSAL):
+            function(stored_blocks(np.zeros(16, np.uint8), 8), np.array(spans), np.zeros(shape, np.uint8))
+        with pytest.raises(ValueError, match="side by side"):
+            function(
+                stored_blocks(np.zeros(16, np.uint8), 8),
+                np.array([[0, 8]]),
+                np.zeros((1, 16), np.uint8)[:, ::2],
+            )
 
 
 @settings(max_examples=60, deadline=None)
-@given(runs, st.sampled_from([1, 2, 7, 64, 200, 513, 20_000, 50_000]), st.data())
-def test_planes_are_counted_like_the_bytes_they_stand_for(run, row_bytes, data):
-    """Rows that begin and end anywhere within blocks; runs that begin before, or end behind, the rows."""
+@given(runs, st.sampled_from([1, 2, 7, 64, 200, 513, 20_000, 50_000]), LEVELS, st.data())
+def test_planes_are_counted_like_the_bytes_they_stand_for(run, row_bytes, level, data):
+    """Rows that begin and end anywhere within blocks, some of the rows, and such as no block holds."""
     kind, size, block_bytes, seed = run
+    size = min(size, 150 * row_bytes)
     whole = values(kind, size, seed)
     planes = as_planes(whole, block_bytes)
-    at = data.draw(st.integers(-2 * row_bytes, 2 * row_bytes))
     used = data.draw(st.integers(1, row_bytes))
-    rows = data.draw(st.integers(0, max(0, (at + size) // row_bytes) + 2))
+    chosen = np.random.default_rng(seed).random(size // row_bytes + 3) < data.draw(st.sampled_from([0.1, 1]))
+    rows = np.flatnonzero(chosen) * row_bytes + data.draw(st.integers(0, 2 * row_bytes))
     kinds = data.draw(st.sampled_from([0, 1, 2, 4, 10, 254]))
-    expected = np.ones((rows, kinds + 2), np.int32)
-    bp.count_planes_numpy(planes, block_bytes, at, row_bytes, used, expected)
-    counts = np.ones((rows, kinds + 2), np.int32)
-    bp.count_planes(planes, block_bytes, at, row_bytes, used, counts)
-    np.testing.assert_array_equal(counts, expected)
+    group = data.draw(st.integers(1, 4)) * (1 + size // block_bytes // 8)
+    expected = np.ones((len(rows), kinds + 2), np.int32)
+    for row, start in enumerate(rows.tolist()):
+        bp.count_values_numpy(whole[start : start + used].reshape(1, -1), expected[row : row + 1])
+    for function in (bp.count_blocks, bp.count_blocks_numpy):
+        counts = np.ones((len(rows), kinds + 2), np.int32)
+        for stored in in_groups(planes, block_bytes, level, group):
+            assert function(stored, rows, used, counts) == len(stored.numbers)
+        np.testing.assert_array_equal(counts, expected)
 
 
 @settings(max_examples=60, deadline=None)
-@given(runs, st.sampled_from([1, 2]), st.sampled_from([2, 16, 30, 512, 20_000]), st.data())
-def test_groups_that_lack_a_value_are_counted_like_the_bytes_they_stand_for(run, width, row_bytes, data):
+@given(runs, st.sampled_from([1, 2]), st.sampled_from([2, 16, 30, 512, 20_000]), LEVELS, st.data())
+def test_groups_that_lack_a_value_are_counted_like_the_bytes_they_stand_for(
+    run, width, row_bytes, level, data
+):
     """Ones and pairs with a value missing, filled up, or both, wherever their blocks begin and end."""
     _, size, block_bytes, seed = run
-    size, block_bytes = size - size % 2, block_bytes + block_bytes % 2
+    size, block_bytes = max(2, min(size - size % 2, 500 * row_bytes)), block_bytes + block_bytes % 2
     rng = np.random.default_rng(seed)
     share = data.draw(st.sampled_from([0.0, 0.01, 0.5]))
     usual = rng.integers(0, data.draw(st.sampled_from([2, 4, 200])), size)
     whole = np.where(rng.random(size) < share, rng.integers(253, 256, size), usual).astype(np.uint8)
-    at = 2 * data.draw(st.integers(-row_bytes, row_bytes))
     used = 2 * data.draw(st.integers(1, row_bytes // 2))
-    rows = data.draw(st.integers(0, max(0, (at + size) // row_bytes) + 2))
+    rows = np.arange(2 * data.draw(st.integers(0, row_bytes)), size + row_bytes, row_bytes)
     planes = as_planes(whole, block_bytes)
-    counts, expected = np.ones((rows, 9), np.int32), np.ones((rows, 9), np.int32)
-    bp.count_planes_numpy(planes, block_bytes, at, row_bytes, used, expected, width)
-    bp.count_planes(planes, block_bytes, at, row_bytes, used, counts, width)
-    np.testing.assert_array_equal(counts, expected)
+    group = data.draw(st.integers(1, 4)) * (1 + size // block_bytes // 8)
+    expected = np.ones((len(rows), 9), np.int32)
+    for row, start in enumerate(rows.tolist()):
+        bp.count_values_numpy(whole[start : start + used].reshape(1, -1), expected[row : row + 1], width)
+    for function in (bp.count_blocks, bp.count_blocks_numpy):
+        counts = np.ones((len(rows), 9), np.int32)
+        for stored in in_groups(planes, block_bytes, level, group):
+            assert function(stored, rows, used, counts, width) == len(stored.numbers)
+        np.testing.assert_array_equal(counts, expected)
     table = whole[: size - size % row_bytes].reshape(-1, row_bytes)[:, :used]
     counts, expected = np.zeros((len(table), 9), np.int32), np.zeros((len(table), 9), np.int32)
     bp.count_values_numpy(table, expected, width)
@@ -179,16 +180,6 @@ def test_values_are_counted_by_row(kind, rows, width, kinds, seed):
     np.testing.assert_array_equal(counts, expected)
 
 
-@pytest.mark.parametrize("at", [0, 3, 17])
-def test_rows_are_copied_like_numpy_does(at):
-    """Bytes to a place in a strided view."""
-    source = np.arange(40, dtype=np.uint8)
-    out, expected = np.zeros((10, 9), np.uint8), np.zeros((10, 9), np.uint8)
-    bp.copy_rows(source, out[:, :6], at)
-    bp.copy_rows_numpy(source, expected[:, :6], at)
-    np.testing.assert_array_equal(out, expected)
-
-
 def test_sizes_that_do_not_fit_are_refused():
     """A kernel that trusted its caller would write beyond its arrays."""
     planes, out = np.zeros(64, np.uint8), np.zeros((4, 16), np.uint8)
@@ -204,23 +195,25 @@ def test_sizes_that_do_not_fit_are_refused():
     ]:
         with pytest.raises(ValueError, match=REFUSAL):
             bp.unshuffle(*arguments)
-    with pytest.raises(ValueError, match=REFUSAL):
-        bp.copy_rows(planes, out, 1)
+    stored, rows, groups = stored_blocks(planes, 64), np.arange(0, 64, 16), np.zeros((4, 5), np.int32)
     for arguments in [
-        (planes, 0, 0, 16, 16, counts),
-        (planes, 64, 0, 0, 0, counts),
-        (planes, 64, 0, 16, 0, counts),
-        (planes, 64, 0, 16, 17, counts),
-        (planes, 64, 0, 16, 16, counts[:, :1].copy()),
-        (planes, 64, 0, 16, 16, np.zeros((4, 257), np.int32)),
-        (planes, 64, 0, 16, 16, counts, 1),
-        (planes, 64, 0, 16, 16, np.zeros((4, 260), np.int32), 2),
-        (planes, 64, 0, 16, 16, counts, -1),
-        (planes, 64, 0, 16, 16, np.zeros((4, 5), np.int32), 3),
-        *((planes, *odd, np.zeros((4, 5), np.int32), 2) for odd in ODD),
+        (stored, rows, 0, counts),
+        (stored, rows - 1, 16, counts),
+        (stored, rows[::-1].copy(), 16, counts),
+        (stored, rows[:3].copy(), 16, counts),
+        (stored, rows, 16, counts[:, :1].copy()),
+        (stored, rows, 16, np.zeros((4, 257), np.int32)),
+        (stored, rows, 16, counts, 1),
+        (stored, rows, 16, np.zeros((4, 260), np.int32), 2),
+        (stored, rows, 16, counts, -1),
+        (stored, rows, 16, groups, 3),
+        (stored, rows, 15, groups, 2),
+        (stored, rows + 1, 16, groups, 2),
+        (stored_blocks(planes[:63], 64), rows, 16, groups, 2),
+        (stored_blocks(planes, 63), rows, 16, groups, 2),
     ]:
         with pytest.raises(ValueError, match=REFUSAL):
-            bp.count_planes(*arguments)
+            bp.count_blocks(*arguments)
     for arguments in [
         (out, counts[:3]),
         (out[:, ::2], counts),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.blocks import as_planes, stored_blocks
 from vczero.kernels import pairs
 
 KINDS = ("zeros", "plain", "missing", "haploid", "half", "foreign", "any")
@@ -67,15 +68,6 @@ def test_every_pair_of_values():
             assert flag == (pairs.HALF if is_half else pairs.FOREIGN) + 1
 
 
-def as_planes(data, block_bytes):
-    """What bitshuffle makes of bytes, block by block."""
-    parts = []
-    for start in range(0, len(data), block_bytes):
-        bits = np.unpackbits(data[start : start + block_bytes, None], axis=1, bitorder="little")
-        parts.append(np.packbits(bits.T, axis=1, bitorder="little").reshape(-1))
-    return np.concatenate(parts)
-
-
 @settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(KINDS),
@@ -88,21 +80,21 @@ def as_planes(data, block_bytes):
 def test_codes_of_planes(kind, rows, quads, block_bytes, seed, data):
     """Blocks that begin anywhere in rows, some pairs of each row, some of the rows, in several calls."""
     values = calls(kind, rows, 4 * quads, 2, seed)
-    stored = as_planes(values.reshape(-1).view(np.uint8), block_bytes)
+    before = 8 * data.draw(st.sampled_from([0, 1, 100]))
+    planes = as_planes(
+        np.append(np.full(before, 9, np.uint8), values.reshape(-1).view(np.uint8)), block_bytes
+    )
     row_bytes = 8 * quads
     used = data.draw(st.integers(1, 4 * quads))
-    first = data.draw(st.integers(0, rows - 1))
-    last = data.draw(st.integers(first + 1, rows))
-    ours, expected = outputs(last - first, -(-used // 4), 3), outputs(last - first, -(-used // 4))
-    cut = data.draw(st.integers(0, len(stored) // block_bytes)) * block_bytes
-    for start, stop in ((0, cut), (cut, len(stored))):
-        begin, end = max(start, first * row_bytes), min(stop, last * row_bytes)
-        if begin < end:
-            at = begin - first * row_bytes
-            pairs.code_plane_rows(
-                stored[start:stop], block_bytes, begin - start, end - start, at, row_bytes, 2 * used, *ours
-            )
-    pairs.code_rows_numpy(values[first:last, :used], *expected)
+    chosen = np.sort(data.draw(st.permutations(range(rows)))[: data.draw(st.integers(1, rows))])
+    ours, expected = outputs(len(chosen), -(-used // 4), 3), outputs(len(chosen), -(-used // 4))
+    numbers = np.arange(-(-len(planes) // block_bytes))
+    cut = data.draw(st.integers(0, len(numbers)))
+    level = data.draw(st.sampled_from([None, 1]))
+    for part in (numbers[:cut], numbers[cut:]):
+        stored = stored_blocks(planes, block_bytes, part, level=level)
+        assert pairs.code_blocks(stored, before + chosen * row_bytes, 2 * used, *ours) == len(part)
+    pairs.code_rows_numpy(values[chosen, :used], *expected)
     assert np.array_equal(ours[1], expected[1])
     assert np.array_equal(ours[0][ours[1] == 0], expected[0][ours[1] == 0])
 
@@ -110,23 +102,27 @@ def test_codes_of_planes(kind, rows, quads, block_bytes, seed, data):
 def test_the_twin_of_planes():
     """The definition by way of whole bytes."""
     values = calls("missing", 7, 40, 2, 1)
-    stored = as_planes(values.reshape(-1).view(np.uint8), 104)
+    stored = stored_blocks(as_planes(values.reshape(-1).view(np.uint8), 104), 104, level=1)
     ours, expected = outputs(7, 5), outputs(7, 5)
-    pairs.code_plane_rows(stored, 104, 0, len(stored), 0, 80, 40, *ours)
-    pairs.code_plane_rows_numpy(stored, 104, 0, len(stored), 0, 80, 40, *expected)
+    for function, output in ((pairs.code_blocks, ours), (pairs.code_blocks_numpy, expected)):
+        assert function(stored, np.arange(0, 560, 80), 40, *output) == 6
+    expected_too = outputs(7, 5)
+    pairs.code_rows_numpy(values[:, :20], *expected_too)
+    assert np.array_equal(expected[0], expected_too[0])
     assert np.array_equal(ours[0], expected[0])
     assert not ours[1].any()
     assert not expected[1].any()
 
 
-REFUSAL = "no such|do not fit|does not fit|whole words|side by side"
+REFUSAL = "no such|do not fit|does not fit|whole words|side by side|must ascend"
 
 
 @pytest.mark.parametrize(
     ("change", "value"),
     [
-        ("block_bytes", 12), ("block_bytes", 0), ("first", 4), ("first", -8), ("last", 168),
-        ("at", 8), ("at", -8), ("row_bytes", 0), ("row_bytes", 20), ("used_bytes", 0),
+        ("block_bytes", 12), ("nbytes", 156), ("rows", np.arange(4, 164, 16)),
+        ("rows", np.arange(-8, 152, 16)), ("rows", np.arange(160, 0, -16)),
+        ("rows", np.arange(0, 144, 16)), ("used_bytes", 0),
         ("used_bytes", 15), ("used_bytes", 24), ("codes", np.empty((10, 3), np.uint8)),
         ("codes", np.empty((9, 2), np.uint8)), ("codes", np.empty((10, 4), np.uint8)[:, ::2]),
         ("bad", np.zeros(9, np.uint32)),
@@ -135,13 +131,16 @@ REFUSAL = "no such|do not fit|does not fit|whole words|side by side"
 def test_sizes_that_make_no_sense(change, value):
     """Anything that would read or write elsewhere is refused."""
     given_ = {
-        "planes": np.zeros(160, np.uint8), "block_bytes": 64, "first": 0, "last": 160, "at": 0,
-        "row_bytes": 16, "used_bytes": 16, "codes": np.empty((10, 2), np.uint8),
-        "bad": np.zeros(10, np.uint32),
+        "nbytes": 160, "block_bytes": 64, "rows": np.arange(0, 160, 16), "used_bytes": 16,
+        "codes": np.empty((10, 2), np.uint8), "bad": np.zeros(10, np.uint32),
     }  # fmt: skip
-    pairs.code_plane_rows(*given_.values())
+
+    def code(nbytes, block_bytes, *others):
+        return pairs.code_blocks(stored_blocks(np.zeros(nbytes, np.uint8), block_bytes), *others)
+
+    assert code(*given_.values()) == 3
     with pytest.raises(ValueError, match=REFUSAL):
-        pairs.code_plane_rows(*(given_ | {change: value}).values())
+        code(*(given_ | {change: value}).values())
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""Some bytes of each row of a run of Blosc blocks, shuffled or not. See vczero/kernels/gather.py."""
+"""Some bytes of each row of Blosc blocks, shuffled or not. See vczero/kernels/gather.py."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
-include "clones.pxi"
+from vczero._native.stored cimport Plain, Stored
+
+include "planes.pxi"
+include "join.pxi"
 
 cdef enum:
     PLAIN = 0
@@ -14,27 +17,12 @@ cdef enum:
 
 
 cdef struct Block:
-    # `size` bytes at `data`, which stand for bytes [start, start + size) of the run. Its first `elements`
-    # elements of `typesize` bytes are shuffled as `layout` says; what follows them is as it was.
+    # `size` bytes at `data`, of which the first `elements` elements of `typesize` bytes are shuffled as `layout`
+    # says; what follows them is as it was.
     const uint8_t* data
-    Py_ssize_t start
-    Py_ssize_t size
     Py_ssize_t elements
     Py_ssize_t typesize
     int layout
-
-
-cdef inline void enter(
-    Block* block, const uint8_t* run, Py_ssize_t total, Py_ssize_t block_bytes, Py_ssize_t at, int layout
-) noexcept nogil:
-    # The block that holds byte `at` of the run.
-    block.start = at - at % block_bytes
-    block.data = run + block.start
-    block.size = min(block_bytes, total - block.start)
-    block.elements = block.size // block.typesize
-    block.layout = layout
-    if layout == BITS and block.elements % 8:
-        block.layout = PLAIN
 
 
 cdef inline uint64_t loaded(const uint8_t* planes, Py_ssize_t pitch) noexcept nogil:
@@ -89,23 +77,43 @@ cdef inline void copy(const uint8_t* source, Py_ssize_t count, uint8_t* out) noe
         memcpy(out, source, count)
 
 
+cdef inline void take_row(
+    const Block* block, Py_ssize_t size, Py_ssize_t base, const int64_t[::1] starts, Py_ssize_t width, uint8_t* line
+) noexcept nogil:
+    # What a block holds of one row, which begins at byte `base` of it, perhaps before it.
+    cdef Py_ssize_t place, first, stop, skipped
+    for place in range(starts.shape[0]):
+        first = base + starts[place]
+        stop = min(first + width, size)
+        skipped = max(-first, 0)
+        first += skipped
+        if stop <= first:
+            continue
+        if block.layout == PLAIN:
+            copy(block.data + first, stop - first, line + place * width + skipped)
+        else:
+            fetch(block, first, stop - first, line + place * width + skipped)
+
+
 def take(
-    const uint8_t[::1] run,
-    Py_ssize_t block_bytes,
+    Stored stored not None,
     Py_ssize_t typesize,
     int layout,
-    Py_ssize_t at,
-    Py_ssize_t row_bytes,
+    bint whole,
     const int64_t[::1] rows,
+    Py_ssize_t row_bytes,
     const int64_t[::1] starts,
     Py_ssize_t width,
     uint8_t[:, :] out,
 ):
-    cdef Py_ssize_t total = run.shape[0], number, place, first, stop, count, base
-    cdef uint8_t* line
+    cdef Py_ssize_t row, begin = 0, place, count = stored.numbers.shape[0], done = 0
     cdef Block block
-    if block_bytes < 1 or (layout and block_bytes > 0x7FFFFFFF) or typesize < 1 or not PLAIN <= layout <= BITS:
+    cdef Plain plain
+    check_ascending(rows)
+    if typesize < 1 or not PLAIN <= layout <= BITS or (layout and stored.block_bytes > 0x7FFFFFFF):
         raise ValueError("no such blocks")
+    if whole and (layout != BITS or typesize != 1 or stored.ordered() == NULL):
+        raise ValueError("no such blocks can be put in order")
     if width < 1 or row_bytes < width or out.shape[0] != rows.shape[0]:
         raise ValueError("the output does not fit")
     if out.shape[1] != width * starts.shape[0] or (out.shape[1] > 1 and out.strides[1] != 1):
@@ -113,34 +121,34 @@ def take(
     for place in range(starts.shape[0]):
         if not 0 <= starts[place] <= row_bytes - width:
             raise ValueError("no such bytes in a row")
-    if not (total and out.shape[0] and out.shape[1]):
-        return
+    if not (out.shape[0] and out.shape[1]):
+        return count
     with nogil:
         block.typesize = typesize
-        enter(&block, &run[0], total, block_bytes, 0, layout)
-        for number in range(rows.shape[0]):
-            base = rows[number] * row_bytes - at
-            if base + row_bytes <= 0 or base >= total:
-                continue
-            line = &out[number, 0]
-            for place in range(starts.shape[0]):
-                first = base + starts[place]
-                stop = min(first + width, total)
-                if stop <= max(first, 0):
-                    continue
-                if first >= block.start and stop <= block.start + block.size and block.layout == PLAIN:
-                    copy(block.data + first - block.start, stop - first, line + place * width)
-                    continue
-                first = max(first, 0)
-                while first < stop:
-                    if not block.start <= first < block.start + block.size:
-                        enter(&block, &run[0], total, block_bytes, first, layout)
-                    count = min(stop, block.start + block.size) - first
-                    fetch(
-                        &block, first - block.start, count,
-                        line + place * width + (first - base - starts[place]),
-                    )
-                    first += count
+        while done < count and stored.enter(done, &plain):
+            block.data = plain.data
+            block.elements = plain.size // typesize
+            block.layout = PLAIN if layout == BITS and block.elements % 8 else layout
+            if whole and block.layout == BITS:
+                put_in_order(&plain, stored.ordered())
+                block.data = stored.ordered()
+                block.layout = PLAIN
+            while begin < rows.shape[0] and rows[begin] + row_bytes <= plain.start:
+                begin += 1
+            for row in range(begin, rows.shape[0]):
+                if rows[row] >= plain.start + plain.size:
+                    break
+                take_row(&block, plain.size, rows[row] - plain.start, starts, width, &out[row, 0])
+            done += 1
+    return done
+
+
+cdef void put_in_order(const Plain* block, uint8_t* out) noexcept nogil:
+    # A block of bit planes.
+    cdef Rows rows
+    rows.data = out
+    rows.width = rows.stride = block.size
+    join_block(block.data, block.size, lines_of(block), 0, block.size, rows, 0)
 
 
 cdef cloned weave(const uint8_t* source, Py_ssize_t count, Py_ssize_t typesize, uint8_t* out) noexcept nogil:

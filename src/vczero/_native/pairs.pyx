@@ -6,8 +6,10 @@ Both ways look at pairs as bits of words: bit 2 k for the first value of pair k,
 which a code then takes the place. So a word of a bit plane becomes a word of codes by a dozen operations.
 """
 
-from libc.stdint cimport int8_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
+
+from vczero._native.stored cimport Plain, Stored
 
 include "planes.pxi"
 
@@ -83,10 +85,10 @@ cdef inline void mixed_words(
 
 
 cdef cloned code_planes(
-    const uint8_t* planes, Py_ssize_t pitch, Py_ssize_t first, Py_ssize_t last, uint8_t* out, Py_ssize_t pair,
-    uint32_t* bad
+    const uint8_t* planes, Py_ssize_t pitch, Py_ssize_t lines, Py_ssize_t first, Py_ssize_t last, uint8_t* out,
+    Py_ssize_t pair, uint32_t* bad
 ) noexcept nogil:
-    # Bytes [first, last) of a block, both ends of pairs and the first of a byte of bits.
+    # Bytes [first, last) of a block of at most so many planes, both ends of pairs and the first of a byte of bits.
     cdef uint64_t words[8][WORDS]
     cdef uint64_t half[WORDS]
     cdef uint64_t other[WORDS]
@@ -96,7 +98,7 @@ cdef cloned code_planes(
     for i in range(begin, end, 1024):
         count = min(end - i, TILE)
         number = load(words[0], planes + i, count)
-        if not upper_bits(planes + i, pitch, count):
+        if not upper_bits(planes + i, pitch, lines, count):
             for j in range(number):
                 words[0][j] = plain_codes(words[0][j])
         else:
@@ -112,42 +114,38 @@ cdef cloned code_planes(
         memcpy(out + i - begin, line, count)
 
 
-def code_plane_rows(
-    const uint8_t[::1] planes,
-    Py_ssize_t block_bytes,
-    Py_ssize_t first,
-    Py_ssize_t last,
-    Py_ssize_t at,
-    Py_ssize_t row_bytes,
-    Py_ssize_t used_bytes,
-    uint8_t[:, :] codes,
-    uint32_t[::1] bad,
+def code_blocks(
+    Stored stored not None, const int64_t[::1] rows, Py_ssize_t used_bytes, uint8_t[:, :] codes, uint32_t[::1] bad
 ):
-    cdef Py_ssize_t total = planes.shape[0], rows = codes.shape[0], width = codes.shape[1]
-    cdef Py_ssize_t start, size, stop, row, column, end
-    if block_bytes < 8 or row_bytes < 8 or (block_bytes | row_bytes | total | first | last | at) % 8:
-        raise ValueError("rows and blocks must be of whole words of eight values")
-    if not 0 < used_bytes <= row_bytes or used_bytes % 2 or width != (used_bytes + 7) // 8:
+    cdef Py_ssize_t width = codes.shape[1], row, begin = 0, first, last, column
+    cdef Py_ssize_t count = stored.numbers.shape[0], done = 0
+    cdef Plain block
+    check_ascending(rows)
+    if (stored.block_bytes | stored.nbytes) % 8:
+        raise ValueError("blocks must be of whole words of eight values")
+    for row in range(rows.shape[0]):
+        if rows[row] % 8:
+            raise ValueError("rows must be of whole words of eight values")
+    if used_bytes < 1 or used_bytes % 2 or width != (used_bytes + 7) // 8 or codes.shape[0] != rows.shape[0]:
         raise ValueError("no such rows")
-    if not 0 <= first <= last <= total or at < 0 or at + last - first > rows * row_bytes:
-        raise ValueError("no such bytes in these planes or rows")
-    if bad.shape[0] != rows or (width > 1 and codes.strides[1] != 1):
+    if bad.shape[0] != rows.shape[0] or (width > 1 and codes.strides[1] != 1):
         raise ValueError("the output does not fit")
     with nogil:
-        while first < last:
-            start = first - first % block_bytes
-            size = min(block_bytes, total - start)
-            row = at // row_bytes
-            column = at - row * row_bytes
-            stop = min(min(last, start + size), first + row_bytes - column)
-            end = min(stop, first + used_bytes - column)
-            if end > first:
+        while done < count and stored.enter(done, &block):
+            while begin < rows.shape[0] and rows[begin] + used_bytes <= block.start:
+                begin += 1
+            for row in range(begin, rows.shape[0]):
+                first = max(rows[row] - block.start, 0)
+                last = min(rows[row] + used_bytes - block.start, block.size)
+                if first >= block.size:
+                    break
+                column = block.start + first - rows[row]
                 code_planes(
-                    &planes[start], size // 8, first - start, end - start, &codes[row, column // 8],
+                    block.data, block.size // 8, lines_of(&block), first, last, &codes[row, column // 8],
                     column // 2, &bad[row],
                 )
-            at += stop - first
-            first = stop
+            done += 1
+    return done
 
 
 cdef inline uint64_t word_at(const uint8_t* data) noexcept nogil:

@@ -93,15 +93,16 @@ cdef cloned tally_words(
 
 
 cdef cloned tally_planes(
-    const uint8_t* planes, Py_ssize_t pitch, Py_ssize_t first, Py_ssize_t last, int width, int64_t* tally
+    const uint8_t* planes, Py_ssize_t pitch, Py_ssize_t most, Py_ssize_t first, Py_ssize_t last, int width,
+    int64_t* tally
 ) noexcept nogil:
-    # Bytes [first, last) of a block; bits of other bytes, at the ends, are masked away.
+    # Bytes [first, last) of a block of at most so many planes; bits of other bytes, at the ends, are masked away.
     cdef uint64_t words[8][WORDS]
     cdef uint8_t* line
     cdef Py_ssize_t begin = first // 8, end = (last + 7) // 8, i, p, count, number, lines
     for i in range(begin, end, 1024):
         count = min(end - i, TILE)
-        lines = 8 if upper_bits(planes + i, pitch, count) else 1
+        lines = 8 if upper_bits(planes + i, pitch, most, count) else 1
         for p in range(lines):
             number = load(words[p], planes + p * pitch + i, count)
             line = <uint8_t*> words[p]
@@ -183,20 +184,13 @@ cdef void settle(
 
 
 cdef void count_row(
-    const uint8_t* planes, Py_ssize_t total, Py_ssize_t block_bytes, Py_ssize_t first, Py_ssize_t last,
-    int width, int32_t* counts, Py_ssize_t columns
+    const Plain* block, Py_ssize_t first, Py_ssize_t last, int width, int32_t* counts, Py_ssize_t columns
 ) noexcept nogil:
-    # Bytes [first, last) of a run of blocks, all of one row.
+    # Bytes [first, last) of a block, all of one row.
     cdef int64_t tally[TALLY]
-    cdef Py_ssize_t at = first, start, size, stop
     memset(tally, 0, sizeof(tally))
-    while at < last:
-        start = at - at % block_bytes
-        size = min(block_bytes, total - start)
-        stop = min(last, start + size)
-        if size % 8:
-            tally_bytes(planes + at, stop - at, width, tally)
-        else:
-            tally_planes(planes + start, size // 8, at - start, stop - start, width, tally)
-        at = stop
+    if block.size % 8:
+        tally_bytes(block.data + first, last - first, width, tally)
+    else:
+        tally_planes(block.data, block.size // 8, lines_of(block), first, last, width, tally)
     settle(tally, last - first, width, counts, columns)

@@ -10,10 +10,10 @@
 only (or `open_chunk`, for several calls on one chunk). `nbytes` is what the array's metadata promise: a
 chunk that says otherwise is refused before anything is allocated.
 
-Blocks that are Zstandard frames are decompressed by `zstd.fill`, those of other compressors by numcodecs,
-which is imported for them only; both release the GIL. Bytes under bitshuffle (small numbers, flags) are
-decompressed some blocks at a time and unshuffled, or counted, by kernels of ours. The only state is memory
-and a decompressor for each thread. numcodecs takes a lock on the main thread only.
+Of bytes under bitshuffle (small numbers, flags) kernels decompress Zstandard frames themselves
+(`kernels.stored`), so that a chunk is one call. Other frames are decompressed by `zstd.fill`, and what other
+compressors made by numcodecs, which is imported for it only, some blocks at a time. All release the GIL. The
+only state is memory and a decompressor for each thread. numcodecs takes a lock on the main thread only.
 
 All raise `ChunkError` for bytes that are not such a chunk, with the reason alone: the caller knows array,
 chunk and key.
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
@@ -46,6 +46,7 @@ from vczero.chunks.blosc_index import (
 )
 from vczero.errors import ChunkError
 from vczero.kernels import bitplanes, gather
+from vczero.kernels.stored import Stored, memory_bytes
 
 if TYPE_CHECKING:
     from vczero.chunks.stores import Buffer
@@ -99,13 +100,10 @@ def decompress_spans(
             return
         data = SparseBlosc(read_index(header, data), (0,), (data,))
     header = _same_size(data, nbytes)
-    if header.has_planes:
-        places = np.array(spans, np.int64).reshape(-1, 2)
-        for numbers, planes in _groups(data, needed_blocks(data.index, spans), ordered=False):
-            bitplanes.unshuffle_blocks(planes, header.block_bytes, numbers, places, out)
-        return
-    for run, first, last, placed in _parts(data, spans, ordered=True):
-        bitplanes.copy_rows(run[first:last], out, placed)
+    places = np.array(spans, np.int64).reshape(-1, 2)
+    copy = bitplanes.unshuffle_blocks if header.has_planes else bitplanes.copy_blocks
+    blocks = needed_blocks(data.index, spans)
+    _hand_over(data, blocks, lambda stored: copy(stored, places, out), ordered=not header.has_planes)
 
 
 def count_rows(
@@ -125,7 +123,7 @@ def count_rows(
         spans: whole rows, ascending and disjoint; each block is decompressed once for all of them.
         row_bytes: length of a row.
         used_bytes: how many bytes of each row count, from its start.
-        counts, width: as for `kernels.bitplanes.count_planes`.
+        counts, width: as for `kernels.bitplanes.count_blocks`.
 
     Returns:
         Whether it does, and blocks hold whole groups of `width`. If not, nothing was done.
@@ -138,11 +136,8 @@ def count_rows(
     header = _same_size(data, nbytes)
     if not header.has_planes or header.block_bytes % max(width, 1):
         return False
-    for run, first, last, placed in _parts(data, spans, ordered=False):
-        row = placed // row_bytes
-        rows = counts[row : -(-(placed + last - first) // row_bytes)]  # of this span alone
-        at = placed - first - row * row_bytes
-        bitplanes.count_planes(run, header.block_bytes, at, row_bytes, used_bytes, rows, width)
+    blocks, rows = needed_blocks(data.index, spans), _row_starts(spans, row_bytes)
+    _hand_over(data, blocks, lambda stored: bitplanes.count_blocks(stored, rows, used_bytes, counts, width))
     return True
 
 
@@ -178,8 +173,8 @@ def code_rows(
         return False
     from vczero.kernels import pairs
 
-    for run, first, last, placed in _parts(data, spans, ordered=False):
-        pairs.code_plane_rows(run, header.block_bytes, first, last, placed, row_bytes, used_bytes, codes, bad)
+    blocks, rows = needed_blocks(data.index, spans), _row_starts(spans, row_bytes)
+    _hand_over(data, blocks, lambda stored: pairs.code_blocks(stored, rows, used_bytes, codes, bad))
     return True
 
 
@@ -209,19 +204,15 @@ def take_columns(
     if not isinstance(data, SparseBlosc):
         data = open_chunk(data, nbytes)
     header = _same_size(data, nbytes)
-    size, width = header.block_bytes, out.shape[1] // len(starts)
-    wanted = gather.Wanted(row_bytes, rows, starts, width)
+    width = out.shape[1] // len(starts)
+    wanted = gather.Wanted(rows * row_bytes, row_bytes, starts, width)
+    blocks = _blocks_of(data.index, row_bytes, rows, starts, width)
     singly = out.shape[1] * SINGLE_BYTES <= row_bytes
-    needed = _blocks_of(data.index, row_bytes, rows, starts, width)
-    for at, run in _runs(data, needed, ordered=not (singly or header.has_planes)):
-        blocks = gather.Blocks(run, size, at)
-        if singly:
-            blocks = gather.Blocks(run, size, at, header.shuffle, header.typesize)
-        elif header.has_planes:
-            whole = _scratch(len(run), "ordered")
-            bitplanes.unshuffle(run, size, 0, len(run), whole.reshape(1, -1), 0)
-            blocks = gather.Blocks(whole, size, at)
-        gather.take(blocks, wanted, out)
+    if not (singly or header.has_planes):
+        _hand_over(data, blocks, lambda stored: gather.take(stored, wanted, out), ordered=True)
+        return
+    layout, is_whole = (header.shuffle, header.typesize), header.has_planes and not singly
+    _hand_over(data, blocks, lambda stored: gather.take(stored, wanted, out, *layout, whole=is_whole))
 
 
 def _blocks_of(
@@ -246,47 +237,31 @@ def _same_size(chunk: SparseBlosc, nbytes: int) -> Header:
     return header
 
 
-def _parts(
-    chunk: SparseBlosc, spans: Sequence[tuple[int, int]], *, ordered: bool
-) -> Iterator[tuple[Bytes, int, int, int]]:
-    # Of each run of blocks, what it holds of the spans: the run, first and last byte within it, and where
-    # these come in the spans, laid one after the other.
-    placed = 0
-    shifts = []
-    for start, stop in spans:
-        shifts.append(placed - start)
-        placed += stop - start
-    number = 0
-    for at, run in _runs(chunk, needed_blocks(chunk.index, spans), ordered=ordered):
-        end = at + len(run)
-        while spans[number][1] <= at:
-            number += 1
-        for (start, stop), shift in zip(spans[number:], shifts[number:], strict=True):
-            if start >= end:
-                break
-            first, last = max(start, at), min(stop, end)
-            yield run, first - at, last - at, first + shift
+def _row_starts(spans: Sequence[tuple[int, int]], row_bytes: int) -> Int64s:
+    return np.concatenate([np.arange(start, stop, row_bytes, dtype=np.int64) for start, stop in spans])
 
 
-def _runs(chunk: SparseBlosc, blocks: Int64s, *, ordered: bool) -> Iterator[tuple[int, Bytes]]:
-    # Runs of neighbours among these blocks: the place of the first byte, and the bytes, as `_groups` gives
-    # them, or as they were stored.
+def _hand_over(
+    chunk: SparseBlosc, blocks: Int64s, kernel: Callable[[Stored], int], *, ordered: bool = False
+) -> None:
+    # Blocks to a kernel: bit planes as they are stored, others decompressed, and put in order or still
+    # shuffled. What the kernel cannot decompress goes by way of the library, which says what is wrong.
     header = chunk.index.header
-    size = header.block_bytes
-    stored = ((blocks, None),) if header.is_plain else _groups(chunk, blocks, ordered=ordered)
-    for numbers, scratch in stored:
-        group = numbers.tolist()
-        first = 0
-        for last in range(1, len(group) + 1):
-            if last < len(group) and group[last] == group[last - 1] + 1:
-                continue
-            start, stop = size * group[first], min(size * (group[last - 1] + 1), header.nbytes)
-            if scratch is None:
-                piece = chunk.stored(HEADER_BYTES + start, HEADER_BYTES + stop)
-                yield start, np.frombuffer(piece, np.uint8)
-            else:
-                yield start, scratch[size * first : size * first + stop - start]
-            first = last
+    size, nbytes = header.block_bytes, header.nbytes
+    if header.is_plain and len(blocks):
+        kernel(Stored(*chunk.of_blocks(blocks), blocks, size, nbytes))
+        return
+    memory = _memory(size) if header.has_planes else None
+    are_frames = header.is_zstd and header.has_planes
+    while len(blocks):
+        done = 0
+        if are_frames:
+            done = kernel(Stored(*chunk.of_blocks(blocks), blocks, size, nbytes, memory, is_compressed=True))
+        left = blocks[done : done + 1] if are_frames else blocks
+        for numbers, plain in _groups(chunk, left, ordered=ordered):
+            starts = np.arange(0, len(plain), size, dtype=np.int64)
+            kernel(Stored(plain, starts, numbers, size, nbytes, memory))
+        blocks = blocks[done + len(left) :]
 
 
 def _groups(chunk: SparseBlosc, blocks: Int64s, *, ordered: bool) -> Iterator[tuple[Int64s, Bytes]]:
@@ -399,10 +374,19 @@ _local = threading.local()
 
 def _scratch(nbytes: int, purpose: Literal["stored", "ordered"] = "stored") -> Bytes:
     # Uninitialised memory of the thread's own, good until the next call for this purpose.
+    return _kept(nbytes, purpose, np.empty)[:nbytes]
+
+
+def _memory(block_bytes: int) -> Bytes:
+    # What kernels need to decompress blocks.
+    return _kept(memory_bytes(block_bytes), "frames", np.zeros)
+
+
+def _kept(nbytes: int, purpose: str, make: Callable[[int, type[np.uint8]], Bytes]) -> Bytes:
     if nbytes > SCRATCH_BYTES:
-        return np.empty(nbytes, np.uint8)
+        return make(nbytes, np.uint8)
     kept: Bytes | None = getattr(_local, purpose, None)
     if kept is None or len(kept) < nbytes:
-        kept = np.empty(nbytes, np.uint8)
+        kept = make(nbytes, np.uint8)
         setattr(_local, purpose, kept)
-    return kept[:nbytes]
+    return kept

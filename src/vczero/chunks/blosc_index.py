@@ -139,6 +139,20 @@ class SparseBlosc:
         start -= self.starts[number]
         return memoryview(self.pieces[number])[start : stop - self.starts[number]]
 
+    def of_blocks(self, blocks: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """Bytes that hold these blocks, at least one, as they are stored, and where in them each begins.
+
+        Raises:
+            ChunkError: as `stored`.
+        """
+        starts, stops = self.index.starts[blocks], self.index.stops[blocks]
+        if len(self.pieces) == 1:
+            first = int(starts.min())
+            return np.frombuffer(self.stored(first, int(stops.max())), np.uint8), starts - first
+        lengths = stops - starts
+        data = b"".join(map(self.stored, starts.tolist(), stops.tolist()))
+        return np.frombuffer(data, np.uint8), np.cumsum(lengths) - lengths
+
 
 def read_header(data: Buffer, nbytes: int) -> Header:
     """The header of a chunk that should hold `nbytes` bytes; `data` is its beginning.

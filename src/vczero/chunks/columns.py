@@ -20,6 +20,7 @@ from vczero.chunks.blocks import BlockReader, EncodedChunk
 from vczero.chunks.grid import row_runs
 from vczero.errors import ChunkError, UnsupportedError
 from vczero.kernels import gather
+from vczero.kernels.stored import Stored
 
 __all__ = ["SelectedColumns"]
 
@@ -107,9 +108,10 @@ class SelectedColumns(BlockReader):
         places = self._columns[encoded.coords[1]]
         raw = _as_bytes(whole)
         width = raw.shape[1] // whole.shape[1]
-        numbers = np.arange(len(raw), dtype=np.int64)
-        wanted = gather.Wanted(raw.shape[1], numbers, places * width, width)
-        gather.take(gather.Blocks(raw.reshape(-1), raw.shape[1]), wanted, _as_bytes(out))
+        starts = np.arange(0, raw.size, raw.shape[1], dtype=np.int64)
+        wanted = gather.Wanted(starts, raw.shape[1], places * width, width)
+        first = np.zeros(1, np.int64)
+        gather.take(Stored(raw.reshape(-1), first, first, raw.size, raw.size), wanted, _as_bytes(out))
 
 
 def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -2,8 +2,9 @@
 
 What bitshuffle makes of a block of n one-byte elements, n a multiple of 8 (c-blosc 1.21 observed): eight
 planes of n / 8 bytes each, the lowest bit's first; bit j % 8 of byte j // 8 of plane p is bit p of byte j
-of the block. A block of any other length is stored as it is. `planes` below is a run of such blocks, one
-after the other, each of `block_bytes` but the last, which may be shorter.
+of the block. A block of any other length is stored as it is. Kernels get blocks of a chunk as they are stored
+(`kernels.stored` says what comes back), or decompressed: `planes` is a run of blocks, one after the other,
+each of `block_bytes` but the last, which may be shorter.
 
 All kernels release the GIL and may run in any number of threads. Each has its twin in NumPy, the definition
 that tests compare it with.
@@ -15,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero._native import bitplanes as _native
+from vczero.kernels.stored import Stored, plain_numpy
 
 __all__ = [
-    "copy_rows",
-    "copy_rows_numpy",
-    "count_planes",
-    "count_planes_numpy",
+    "copy_blocks",
+    "copy_blocks_numpy",
+    "count_blocks",
+    "count_blocks_numpy",
     "count_values",
     "count_values_numpy",
     "unshuffle",
@@ -59,69 +61,80 @@ def unshuffle_numpy(planes: Bytes, block_bytes: int, first: int, last: int, out:
             bits = np.unpackbits(block.reshape(8, -1), axis=1, bitorder="little")
             block = np.packbits(bits, axis=0, bitorder="little")[0]
         whole.append(block)
-    copy_rows_numpy(np.concatenate(whole)[first:last], out, at)
+    out[np.unravel_index(np.arange(at, at + last - first), out.shape)] = np.concatenate(whole)[first:last]
 
 
-def unshuffle_blocks(planes: Bytes, block_bytes: int, blocks: Int64s, spans: Int64s, out: Bytes) -> None:
+def unshuffle_blocks(stored: Stored, spans: Int64s, out: Bytes) -> int:
     """Write what some blocks of a chunk hold of `spans` to `out`, in which the spans lie one after the other.
 
-    Blocks need not be neighbours: calls with all that hold bytes of the spans, in any order, fill `out`.
+    Calls with all blocks that hold bytes of the spans, in any order, fill `out`.
 
     Args:
-        planes: uint8 (bytes,), contiguous: those blocks, one after the other.
-        block_bytes: length of each block but the chunk's last, which may be shorter.
-        blocks: int64 (blocks,), ascending: their numbers in the chunk.
+        stored: the blocks.
         spans: int64 (spans, 2), contiguous: bytes [start, stop) of the chunk, ascending and disjoint.
         out: as for `unshuffle`. No other bytes of it are written.
 
+    Returns:
+        How many of the blocks it has been through.
+
     Raises:
-        ValueError: the sizes do not fit, or blocks or spans do not ascend.
+        ValueError: the sizes do not fit, or the spans do not ascend.
     """
-    _native.unshuffle_blocks(planes, block_bytes, blocks, spans, out)
+    return _native.unshuffle_blocks(stored, spans, out)
 
 
-def unshuffle_blocks_numpy(
-    planes: Bytes, block_bytes: int, blocks: Int64s, spans: Int64s, out: Bytes
-) -> None:
+def unshuffle_blocks_numpy(stored: Stored, spans: Int64s, out: Bytes) -> int:
     """`unshuffle_blocks` in NumPy."""
-    values = np.empty((1, len(planes)), np.uint8)
-    unshuffle_numpy(planes, block_bytes, 0, len(planes), values, 0)
-    numbers = (blocks[:, None] * block_bytes + np.arange(block_bytes)).reshape(-1)[: len(planes)]
+    return _copy_numpy(_unshuffled_numpy(stored), stored, spans, out)
+
+
+def _unshuffled_numpy(stored: Stored) -> list[tuple[int, Bytes]]:
+    found = []
+    for start, planes in plain_numpy(stored):
+        block = np.empty(len(planes), np.uint8)
+        unshuffle_numpy(planes, len(planes), 0, len(planes), block.reshape(1, -1), 0)
+        found.append((start, block))
+    return found
+
+
+def _copy_numpy(blocks: list[tuple[int, Bytes]], stored: Stored, spans: Int64s, out: Bytes) -> int:
+    values, known = _chunk_numpy(blocks, stored)
     at = 0
     for start, stop in spans.tolist():
-        held = (numbers >= start) & (numbers < stop)
-        out[np.unravel_index(at + numbers[held] - start, out.shape)] = values[0, held]
+        places = np.arange(start, min(stop, len(known)))
+        places = places[known[places]]
+        out[np.unravel_index(at + places - start, out.shape)] = values[places]
         at += stop - start
+    return len(stored.numbers)
 
 
-def copy_rows(source: Bytes, out: Bytes, at: int) -> None:
-    """Write `source`, uint8 (bytes,), to `out`, uint8 (rows, row bytes), from its place `at` in C order on.
-
-    Raises:
-        ValueError: it does not fit, or `out` is strided along axis 1.
-    """
-    _native.copy_rows(source, out, at)
-
-
-def copy_rows_numpy(source: Bytes, out: Bytes, at: int) -> None:
-    """`copy_rows` in NumPy."""
-    places = np.arange(at, at + len(source))
-    out[np.unravel_index(places, out.shape)] = source
+def _chunk_numpy(blocks: list[tuple[int, Bytes]], stored: Stored) -> tuple[Bytes, npt.NDArray[np.bool_]]:
+    """The chunk, as far as these blocks hold it; and how far that is."""
+    values, known = np.zeros(stored.nbytes, np.uint8), np.zeros(stored.nbytes, np.bool_)
+    for start, block in blocks:
+        values[start : start + len(block)] = block
+        known[start : start + len(block)] = True
+    return values, known
 
 
-def count_planes(
-    planes: Bytes, block_bytes: int, at: int, row_bytes: int, used_bytes: int, counts: Counts, width: int = 0
-) -> None:
-    """Add to `counts` how often each value occurs in each row, as far as a run of blocks holds the rows.
+def copy_blocks(stored: Stored, spans: Int64s, out: Bytes) -> int:
+    """`unshuffle_blocks` of blocks that hold bytes as they are, and no planes."""
+    return _native.copy_blocks(stored, spans, out)
 
-    Rows need not begin where blocks do: calls with all runs of a chunk, in any order, add up to the whole.
+
+def copy_blocks_numpy(stored: Stored, spans: Int64s, out: Bytes) -> int:
+    """`copy_blocks` in NumPy."""
+    return _copy_numpy(plain_numpy(stored), stored, spans, out)
+
+
+def count_blocks(stored: Stored, rows: Int64s, used_bytes: int, counts: Counts, width: int = 0) -> int:
+    """Add to `counts` how often each value occurs in each row, as far as some blocks of a chunk hold it.
+
+    Rows need not begin where blocks do: calls with all blocks, in any order, add up to the whole.
 
     Args:
-        planes: uint8 (bytes,), contiguous.
-        block_bytes: length of each block.
-        at: where the run begins, counted from the start of row 0; may be negative. Rows beyond `counts` are
-            left out.
-        row_bytes: length of a row.
+        stored: the blocks.
+        rows: int64 (rows,), ascending: where in the chunk each row begins.
         used_bytes: how many bytes of each row count, from its start; at least 1.
         counts: int32 (rows, k + 2): values 0 to k - 1, then 254 and 255 (-2 and -1 as int8). Other values
             are not counted. k is at most 254. With `width` three more: groups of so many bytes that lack a
@@ -129,24 +142,22 @@ def count_planes(
             and all groups.
         width: 0, 1 or 2; for 2 all the lengths have to be even.
 
+    Returns:
+        How many of the blocks it has been through.
+
     Raises:
         ValueError: the sizes make no sense.
     """
-    _native.count_planes(planes, block_bytes, at, row_bytes, used_bytes, counts, width)
+    return _native.count_blocks(stored, rows, used_bytes, counts, width)
 
 
-def count_planes_numpy(
-    planes: Bytes, block_bytes: int, at: int, row_bytes: int, used_bytes: int, counts: Counts, width: int = 0
-) -> None:
-    """`count_planes` in NumPy."""
-    values = np.empty((1, len(planes)), np.uint8)
-    unshuffle_numpy(planes, block_bytes, 0, len(planes), values, 0)
-    row, column = np.divmod(np.arange(at, at + len(planes)), row_bytes)
-    known = (row >= 0) & (row < len(counts)) & (column < used_bytes)
-    step = max(width, 1)
-    ones = np.zeros((len(planes) // step, counts.shape[1]), np.int32)
-    count_values_numpy(values.reshape(-1, step), ones, width)
-    np.add.at(counts, row[::step][known[::step]], ones[known[::step]])
+def count_blocks_numpy(stored: Stored, rows: Int64s, used_bytes: int, counts: Counts, width: int = 0) -> int:
+    """`count_blocks` in NumPy."""
+    values, known = _chunk_numpy(_unshuffled_numpy(stored), stored)
+    for row, start in enumerate(rows.tolist()):
+        held = values[start : start + used_bytes][known[start : start + used_bytes]]
+        count_values_numpy(held.reshape(1, -1), counts[row : row + 1], width)
+    return len(stored.numbers)
 
 
 def count_values(rows: Bytes, counts: Counts, width: int = 0) -> None:
@@ -154,7 +165,7 @@ def count_values(rows: Bytes, counts: Counts, width: int = 0) -> None:
 
     Args:
         rows: uint8 (rows, row bytes); may be strided along axis 0 only.
-        counts, width: as for `count_planes`.
+        counts, width: as for `count_blocks`.
 
     Raises:
         ValueError: the sizes do not fit.

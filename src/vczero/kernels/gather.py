@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from vczero._native import gather as _native
 from vczero.kernels.bitplanes import unshuffle, unshuffle_numpy
+from vczero.kernels.stored import Stored, plain_numpy
 
-__all__ = ["Blocks", "Shuffle", "Wanted", "in_order", "in_order_numpy", "take", "take_numpy"]
+__all__ = ["Shuffle", "Wanted", "in_order", "in_order_numpy", "take", "take_numpy"]
 
 Bytes = npt.NDArray[np.uint8]
 Int64s = npt.NDArray[np.int64]
@@ -25,69 +26,65 @@ Shuffle = Literal["none", "bytes", "bits"]
 _NUMBERS: Final[dict[Shuffle, int]] = {"none": 0, "bytes": 1, "bits": 2}
 
 
-class Blocks(NamedTuple):
-    """A run of blocks, one after the other.
-
-    Attributes:
-        run: uint8 (bytes,), contiguous.
-        block_bytes: length of each block but the last, which may be shorter; below 2**31, if anything is
-            shuffled.
-        at: where the run begins, counted from the start of row 0.
-        shuffle: how the elements of each block lie.
-        typesize: bytes of an element, as far as shuffling goes.
-    """
-
-    run: Bytes
-    block_bytes: int
-    at: int = 0
-    shuffle: Shuffle = "none"
-    typesize: int = 1
-
-
 class Wanted(NamedTuple):
     """Some bytes of some rows.
 
     Attributes:
+        rows: int64 (rows,), ascending: where in the chunk each row begins.
         row_bytes: length of a row.
-        rows: int64 (rows,): their numbers; not negative.
         starts: int64 (places,): where in a row the wanted bytes begin, in any order.
         width: how many are wanted from each start on.
     """
 
-    row_bytes: int
     rows: Int64s
+    row_bytes: int
     starts: Int64s
     width: int
 
 
-def take(blocks: Blocks, wanted: Wanted, out: Bytes) -> None:
-    """Write the wanted bytes to `out`, as far as a run of blocks holds them.
+def take(
+    stored: Stored,
+    wanted: Wanted,
+    out: Bytes,
+    shuffle: Shuffle = "none",
+    typesize: int = 1,
+    *,
+    whole: bool = False,
+) -> int:
+    """Write the wanted bytes to `out`, as far as some blocks of a chunk hold them.
 
-    Rows need not begin where blocks do: calls with all runs that hold wanted bytes, in any order, fill `out`.
-    Releases the GIL.
+    Rows need not begin where blocks do: calls with all blocks that hold wanted bytes, in any order, fill
+    `out`. Releases the GIL.
 
     Args:
-        blocks: the run.
-        wanted: what is taken of it.
+        stored: the blocks, shorter than 2**31 bytes if anything is shuffled.
+        wanted: what is taken of them.
         out: uint8 (rows, places x width), may be strided along axis 0; other bytes of it are not written.
+        shuffle: how the elements of each block lie.
+        typesize: bytes of an element, as far as shuffling goes.
+        whole: whether a block is put in order first, which is less work where much of it is wanted; only of
+            bit planes of bytes that come with memory.
+
+    Returns:
+        How many of the blocks it has been through.
 
     Raises:
         ValueError: the sizes do not fit, or there are no such bytes in a row.
     """
-    number = _NUMBERS[blocks.shuffle]
-    _native.take(blocks.run, blocks.block_bytes, blocks.typesize, number, blocks.at, *wanted, out)
+    return _native.take(stored, typesize, _NUMBERS[shuffle], whole, *wanted, out)
 
 
-def take_numpy(blocks: Blocks, wanted: Wanted, out: Bytes) -> None:
+def take_numpy(
+    stored: Stored, wanted: Wanted, out: Bytes, shuffle: Shuffle = "none", typesize: int = 1
+) -> int:
     """`take` in NumPy."""
-    run, size = blocks.run, blocks.block_bytes
-    parts = [run[start : start + size] for start in range(0, len(run), size)]
-    in_order = [in_order_numpy(part, blocks.typesize, blocks.shuffle) for part in parts]
-    whole = np.concatenate([np.empty(0, np.uint8), *in_order])
     places = (wanted.starts[:, None] + np.arange(wanted.width)).reshape(-1)
-    numbers = wanted.rows[:, None] * wanted.row_bytes + places - blocks.at
-    known = (numbers >= 0) & (numbers < len(whole))
-    out[known] = whole[numbers[known]]
+    for start, block in plain_numpy(stored):
+        ordered = in_order_numpy(block, typesize, shuffle)
+        numbers = wanted.rows[:, None] + places - start
+        known = (numbers >= 0) & (numbers < len(ordered))
+        out[known] = ordered[numbers[known]]
+    return len(stored.numbers)
 
 
 def in_order(block: Bytes, typesize: int, shuffle: Shuffle, out: Bytes) -> None:

@@ -24,14 +24,15 @@ import numpy as np
 import numpy.typing as npt
 
 from vczero._native import pairs as _native
-from vczero.kernels.bitplanes import Bytes, unshuffle_numpy
+from vczero.kernels.bitplanes import Bytes, Int64s, unshuffle_blocks_numpy
+from vczero.kernels.stored import Stored
 
 __all__ = [
     "CROWD",
     "FOREIGN",
     "HALF",
-    "code_plane_rows",
-    "code_plane_rows_numpy",
+    "code_blocks",
+    "code_blocks_numpy",
     "code_rows",
     "code_rows_numpy",
 ]
@@ -75,51 +76,31 @@ def code_rows_numpy(values: npt.NDArray[np.int8], codes: Bytes, bad: Bad) -> Non
         bad[row] = (FOREIGN if foreign[row, pair] else HALF) | (pair + 1)
 
 
-def code_plane_rows(
-    planes: Bytes,
-    block_bytes: int,
-    first: int,
-    last: int,
-    at: int,
-    row_bytes: int,
-    used_bytes: int,
-    codes: Bytes,
-    bad: Bad,
-) -> None:
-    """Write the codes of bytes [first, last) of a run of blocks of bit planes (see `kernels.bitplanes`).
+def code_blocks(stored: Stored, rows: Int64s, used_bytes: int, codes: Bytes, bad: Bad) -> int:
+    """Write the codes of rows, as far as some blocks of bit planes (see `kernels.bitplanes`) hold them.
 
-    Rows need not begin where blocks do: calls with all runs of a chunk, in order, add up to the whole.
+    Rows need not begin where blocks do: calls with all blocks of a chunk, in order, add up to the whole.
 
     Args:
-        planes: uint8 (bytes,), contiguous.
-        block_bytes: length of each block; it, `first`, `last`, `at` and `row_bytes` are multiples of 8.
-        first, last: the bytes wanted, counted from the start of the run.
-        at: where the first of them lies in the rows, counted in bytes.
-        row_bytes: length of a row.
-        used_bytes: how many bytes of each row are pairs that are wanted, from its start.
+        stored: the blocks; the lengths of block and chunk are multiples of 8.
+        rows: int64 (rows,), ascending: where in the chunk each row begins, a multiple of 8.
+        used_bytes: how many bytes of each row are pairs that are wanted, from its start; at least one.
         codes: uint8 (rows, ceil(used_bytes / 8)), may be strided along axis 0.
         bad: as for `code_rows`.
+
+    Returns:
+        How many of the blocks it has been through.
 
     Raises:
         ValueError: the sizes make no sense.
     """
-    _native.code_plane_rows(planes, block_bytes, first, last, at, row_bytes, used_bytes, codes, bad)
+    return _native.code_blocks(stored, rows, used_bytes, codes, bad)
 
 
-def code_plane_rows_numpy(
-    planes: Bytes,
-    block_bytes: int,
-    first: int,
-    last: int,
-    at: int,
-    row_bytes: int,
-    used_bytes: int,
-    codes: Bytes,
-    bad: Bad,
-) -> None:
-    """`code_plane_rows` in NumPy, of whole rows."""
-    values = np.empty((1, last - first), np.uint8)
-    unshuffle_numpy(planes, block_bytes, first, last, values, 0)
-    rows = slice(at // row_bytes, (at + last - first) // row_bytes)
-    whole = values.reshape(-1, row_bytes)[:, :used_bytes].view(np.int8)
-    code_rows_numpy(whole.reshape(len(whole), -1, 2), codes[rows], bad[rows])
+def code_blocks_numpy(stored: Stored, rows: Int64s, used_bytes: int, codes: Bytes, bad: Bad) -> int:
+    """`code_blocks` in NumPy, of all blocks of a chunk."""
+    values = np.empty((len(rows), used_bytes), np.uint8)
+    spans = np.stack((rows, rows + used_bytes), axis=1)
+    unshuffle_blocks_numpy(stored, spans, values)
+    code_rows_numpy(values.view(np.int8).reshape(len(rows), -1, 2), codes, bad)
+    return len(stored.numbers)
