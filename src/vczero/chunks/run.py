@@ -238,10 +238,13 @@ class Run(Generic[T]):
             self._dispatch(units)
             if reads:
                 return
-        result = work.finish(flight.state, flight.decoded)
-        self._finish(flight.seq, result, None if result is None else work.nbytes(result))
+        self._finish(flight)
 
-    def _finish(self, seq: int, result: T | None, nbytes: int | None) -> None:
+    def _finish(self, flight: Flight) -> None:
+        """Make the step's result and queue it; from then on it is the consumer's alone."""
+        seq = flight.seq
+        result = self._work.finish(flight.state, flight.decoded)
+        nbytes = None if result is None else self._work.nbytes(result)
         with self._lock:
             if self._flights.pop(seq, None) is None:
                 return
@@ -250,6 +253,7 @@ class Run(Generic[T]):
                 self._outbox.skip(seq)
             else:
                 self._outbox.put(seq, result, nbytes)
+            del result
             units = self._advance()
         self._dispatch(units)
 
