@@ -314,3 +314,27 @@ def test_any_column_is_written_alike(column: np.ndarray | Strings, start: int) -
     if isinstance(column, np.ndarray):
         flat = pieces.Values(column[:, 0], b"I", start=start)
         both([pieces.Info((flat, flat)), pieces.Literal(b"\n"), flat], 4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2000), st.integers(1, 4), st.integers(1, 3000), st.data())
+def test_parts_of_rows_are_joined_in_blocks(rows, count, width, data):
+    """Strided parts side by side, the last cut short, however many blocks they fill."""
+    rows = min(rows, 4_000_000 // (count * width))
+    row_bytes = data.draw(st.integers((count - 1) * width + 1, count * width))
+    memory = np.random.default_rng(rows).integers(0, 256, (rows, count, width + 4), np.uint8)
+    blocks = text.join_rows(memory[:, :, :width], row_bytes)
+    joined = b"".join(map(bytes, blocks))
+    assert joined == text.join_rows_numpy(memory[:, :, :width], row_bytes)
+    assert joined == memory[:, :, :width].reshape(rows, count * width)[:, :row_bytes].tobytes()
+    assert blocks.nbytes == len(joined)
+
+
+@pytest.mark.parametrize("row_bytes", [-1, 0, 8, 17])
+def test_rows_that_are_not_of_the_parts_are_refused(row_bytes):
+    """Longer than all parts, or without the last of them; or parts that do not lie together."""
+    parts = np.zeros((3, 2, 8), np.uint8)
+    with pytest.raises(ValueError, match="parts"):
+        text.join_rows(parts, row_bytes)
+    with pytest.raises(ValueError, match="side by side"):
+        text.join_rows(np.zeros((3, 2, 16), np.uint8)[:, :, ::2], 16)

@@ -1,3 +1,6 @@
+import numpy as np
+import numpy.typing as npt
+
 class Block:
     """A run of output bytes, read through the buffer protocol; its memory is pooled."""
 
@@ -7,3 +10,4 @@ class Block:
     def __bytes__(self) -> bytes: ...
 
 def empty_pool() -> None: ...
+def join_rows(parts: npt.NDArray[np.uint8], row_bytes: int) -> list[Block]: ...

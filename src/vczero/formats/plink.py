@@ -97,7 +97,7 @@ class BedEncoder:
         """The format's magic number, and that a row is a variant."""
         return BED_HEADER
 
-    def encode(self, batch: Batch) -> list[Buffer]:
+    def encode(self, batch: Batch) -> Sequence[Buffer]:
         """A row of codes for each variant.
 
         Raises:
@@ -110,11 +110,7 @@ class BedEncoder:
         width = codes.shape[2] - _BAD_BYTES
         if bad.any():
             raise self._bad_call(batch, bad, 4 * width)
-        rows = np.empty((len(codes), self._row_bytes), np.uint8)
-        for tile in range(codes.shape[1]):
-            part = rows[:, tile * width : (tile + 1) * width]
-            part[...] = codes[:, tile, : part.shape[1]]
-        return [rows.reshape(-1).data]
+        return text.join_rows(codes[:, :, :width], self._row_bytes)
 
     def trailer(self) -> bytes:
         """Nothing."""

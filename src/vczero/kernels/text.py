@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vczero._native import blocks as _blocks
 from vczero._native import text as _native
 from vczero._native.blocks import Block, empty_pool
 from vczero.kernels.columns import describe, describe_names, strides_of
@@ -39,6 +40,8 @@ __all__ = [
     "Block",
     "Blocks",
     "empty_pool",
+    "join_rows",
+    "join_rows_numpy",
     "lines",
     "lines_numpy",
 ]
@@ -51,6 +54,26 @@ class Blocks(list[Block]):
     def nbytes(self) -> int:
         """Bytes of memory held, as far as they are in use."""
         return sum(len(block) for block in self)
+
+
+def join_rows(parts: npt.NDArray[np.uint8], row_bytes: int) -> Blocks:
+    """The parts of each row side by side, row after row, in blocks of bytes that end anywhere.
+
+    Args:
+        parts: uint8 (rows, parts, width), may be strided along axes 0 and 1; of the last part of each row no
+            more is taken than makes `row_bytes`.
+        row_bytes: more than all parts but the last have.
+
+    Raises:
+        ValueError: the sizes do not fit.
+    """
+    return Blocks(_blocks.join_rows(parts, row_bytes))
+
+
+def join_rows_numpy(parts: npt.NDArray[np.uint8], row_bytes: int) -> bytes:
+    """The same in NumPy."""
+    rows, count, width = parts.shape
+    return parts.reshape(rows, count * width)[:, :row_bytes].tobytes()
 
 
 def lines(pieces: Sequence[Piece], rows: int, samples: int = 0) -> Blocks:
