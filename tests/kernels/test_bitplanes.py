@@ -11,8 +11,8 @@ from support.blocks import as_planes, stored_blocks
 from vczero.kernels import bitplanes as bp
 
 REFUSAL = "no such|too small|side by side|do not fit|must ascend"
-LEVELS = st.sampled_from([None, 1, 7])
-KINDS = ("zeros", "rare", "common", "missing", "alleles", "any")
+LEVELS = st.sampled_from([None, 0, 1, 7])  # 0: blocks that are known to end in zeros
+KINDS = ("zeros", "rare", "common", "missing", "third", "alleles", "any")
 
 
 def values(kind, size, seed):
@@ -25,6 +25,8 @@ def values(kind, size, seed):
     if kind == "missing":
         out[rng.random(size) < 0.02] = 255
         out[rng.random(size) < 0.02] = 254
+    if kind == "third":  # most planes are zero, and another than the first is in part
+        out[rng.random(size) < 3 / max(size, 1)] = 2
     if kind == "alleles":
         at = rng.random(size) < 0.1
         out[at] = rng.choice(np.array([2, 3, 4, 9, 127, 128, 253, 254, 255], np.uint8), at.sum())

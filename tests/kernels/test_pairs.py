@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.blocks import as_planes, stored_blocks
 from vczero.kernels import pairs
 
-KINDS = ("zeros", "plain", "missing", "haploid", "half", "foreign", "any")
+KINDS = ("zeros", "plain", "missing", "haploid", "half", "third", "foreign", "any")
 
 
 def calls(kind, rows, count, width, seed):
@@ -28,6 +28,8 @@ def calls(kind, rows, count, width, seed):
     if kind == "half":
         values[:, :, 0][rare] = -1
         values[:, :, -1][rng.random((rows, count)) < 0.02] = -1
+    if kind == "third":  # most planes are zero, and another than the first is in part
+        values[rng.random(values.shape) < 3 / max(values.size, 1)] = 2
     if kind == "foreign":
         values[:, :, -1][rare] = rng.choice(np.array([2, 3, 64, 127, -128, -3], np.int8), rare.sum())
     return values
@@ -90,7 +92,7 @@ def test_codes_of_planes(kind, rows, quads, block_bytes, seed, data):
     ours, expected = outputs(len(chosen), -(-used // 4), 3), outputs(len(chosen), -(-used // 4))
     numbers = np.arange(-(-len(planes) // block_bytes))
     cut = data.draw(st.integers(0, len(numbers)))
-    level = data.draw(st.sampled_from([None, 1]))
+    level = data.draw(st.sampled_from([None, 0, 1]))
     for part in (numbers[:cut], numbers[cut:]):
         stored = stored_blocks(planes, block_bytes, part, level=level)
         assert pairs.code_blocks(stored, before + chosen * row_bytes, 2 * used, *ours) == len(part)

@@ -359,7 +359,7 @@ def test_zeros_are_written_where_there_was_something_else(data):
     st.sampled_from(KINDS),
     st.integers(1, 60_000),
     st.sampled_from([1, 7, 64, 1000, 8192, 100_000]),
-    st.sampled_from([None, 1, 7]),
+    st.sampled_from([None, 0, 1, 7]),
     st.data(),
 )
 def test_some_blocks_of_a_chunk(kind, size, block_bytes, level, data):
@@ -541,6 +541,35 @@ def test_every_kernel_stops_at_a_frame_that_is_left_to_the_library():
         np.testing.assert_array_equal(codes, expected)
 
 
+@pytest.mark.parametrize("plane", range(8))
+@pytest.mark.parametrize("place", [0, 7, 4096, 7999])
+def test_planes_behind_the_last_that_is_not_zero(plane, place):
+    """Kernels look at none that a frame is known to end in; the one before these counts to its last byte."""
+    values = np.zeros(16_000, np.uint8)
+    values[::7] = 1
+    values[place] = 1 << plane
+    stored = stored_blocks(as_planes(values, 8000), 8000, level=0)
+    frame = bytes(stored.data)[stored.starts[0] + 4 :]
+    assert plane == 7 or [block.kind for block in blocks_of(frame)] == ["raw", "run"]
+    table, rows = values.reshape(4, 4000), np.arange(0, 16_000, 4000)
+    counts, whole = np.zeros((4, 256), np.int32), np.full((4, 4000), 77, np.uint8)
+    assert bitplanes.count_blocks(stored, rows, 4000, counts) == 2
+    np.testing.assert_array_equal(counts, [np.bincount(row, minlength=256) for row in table])
+    assert bitplanes.unshuffle_blocks(stored, np.array([[0, 16_000]]), whole) == 2
+    np.testing.assert_array_equal(whole, table)
+    for is_whole in (False, True):
+        out = np.full((4, 4000), 77, np.uint8)
+        wanted = gather.Wanted(rows, 4000, np.arange(4000), 1)
+        assert gather.take(stored, wanted, out, "bits", whole=is_whole) == 2
+        np.testing.assert_array_equal(out, table)
+    coded, expected = ((np.zeros((4, 500), np.uint8), np.zeros(4, np.uint32)) for _ in range(2))
+    assert pairs.code_blocks(stored, rows, 4000, *coded) == 2
+    pairs.code_rows_numpy(table.view(np.int8).reshape(4, -1, 2), *expected)
+    np.testing.assert_array_equal(coded[1], expected[1])
+    good = expected[1] == 0
+    np.testing.assert_array_equal(coded[0][good], expected[0][good])
+
+
 @pytest.mark.parametrize("kind", ["text", "skewed", "planes"])
 def test_frames_cut_short_are_refused(kind):
     """At every length, their own or that of all bytes."""
@@ -588,7 +617,7 @@ def test_blocks_of_any_bytes_do_no_harm(body, size):
         {"starts": [0, 8, 16]}, {"starts": [-1, 8]}, {"starts": [0, 9]},
         {"starts": [0, 13], "compressed": True},
         {"numbers": [0, 0]}, {"numbers": [1, 0]}, {"numbers": [-1, 0]}, {"numbers": [0, 2]},
-        {"block_bytes": 0}, {"nbytes": 0}, {"memory": np.zeros(8, np.uint8)},
+        {"block_bytes": 0}, {"nbytes": 0}, {"memory": np.zeros(0, np.uint8)},
         {"memory": np.zeros(memory_bytes(8) - 1, np.uint8)}, {"memory": None, "compressed": True},
         {"starts": [0]}, {"numbers": [0, 1, 2], "starts": [0, 8, 8]}, {"numbers": [2**62, 2**62 + 1]},
         {"block_bytes": 2**62, "numbers": [0], "starts": [0]},

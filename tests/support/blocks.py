@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import zstandard
 
+from support.zstd_frames import framed
 from vczero.kernels.stored import Stored, memory_bytes
 
 
@@ -21,10 +24,22 @@ def as_planes(whole, block_bytes):
 
 
 def compressed(block, level=1):
-    """A block as Blosc stores it: its length, then a Zstandard frame, or the bytes if that is not shorter."""
-    frame = zstandard.ZstdCompressor(level=level).compress(block.tobytes())
-    stored = frame if len(frame) < len(block) else block.tobytes()
+    """A block as Blosc stores it: its length, then a Zstandard frame, or the bytes if that is not shorter.
+
+    `level` 0: zeros at both ends make runs, as those of long blocks do, and the rest stays as it is.
+    """
+    data = block.tobytes()
+    frame = zstandard.ZstdCompressor(level=level).compress(data) if level else _with_runs(data)
+    stored = frame if len(frame) < len(block) else data
     return behind_length(stored)
+
+
+def _with_runs(data):
+    first, last = len(data) - len(data.lstrip(b"\0")), len(data.rstrip(b"\0"))
+    cuts = sorted({0, first, max(first, last), len(data), *range(0, len(data), 131_072)})
+    parts = [(data[start:stop], start < first or start >= last) for start, stop in pairwise(cuts)]
+    blocks = [("run", len(part), b"\0") if zero else ("raw", len(part), part) for part, zero in parts]
+    return framed(len(data), *blocks)
 
 
 def behind_length(frame):

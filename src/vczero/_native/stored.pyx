@@ -5,6 +5,9 @@
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+
 include "words.pxi"
 include "zstd.pxi"
 
@@ -25,9 +28,11 @@ cdef class Stored:
         bint is_compressed=False,
     ):
         cdef Py_ssize_t k, size, needed, room = 0 if memory is None else memory.shape[0]
-        if block_bytes < 1 or nbytes < 1 or starts.shape[0] != numbers.shape[0]:
+        if block_bytes < 1 or block_bytes > PY_SSIZE_T_MAX // 4 or nbytes < 1:
             raise ValueError("no such blocks")
-        if (is_compressed or room) and room < <Py_ssize_t> memory_bytes(block_bytes):
+        if starts.shape[0] != numbers.shape[0]:
+            raise ValueError("no such blocks: a start for each")
+        if (is_compressed or memory is not None) and room < <Py_ssize_t> memory_bytes(block_bytes):
             raise ValueError("the memory is too small")
         for k in range(numbers.shape[0]):
             if numbers[k] < (numbers[k - 1] + 1 if k else 0) or numbers[k] > (nbytes - 1) // block_bytes:

@@ -121,7 +121,7 @@ cdef Py_ssize_t read_literals(
 
 
 cdef inline void copy_match(uint8_t* out, Py_ssize_t offset, Py_ssize_t count) noexcept nogil:
-    # `count` bytes from `offset` bytes before; up to 15 more may be written.
+    # `count` bytes from `offset` bytes before; up to 31 more may be written.
     cdef const uint8_t* source = out - offset
     cdef Py_ssize_t i = 0
     if offset == 1:
