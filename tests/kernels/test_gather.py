@@ -94,8 +94,9 @@ def test_sizes_that_do_not_fit_are_refused():
     data, first = np.zeros(64, np.uint8), np.zeros(1, np.int64)
     with pytest.raises(ValueError, match="no such"):
         gather.take(Stored(data, first, first, 2**31, 64), wanted, out, "bits")
-    with pytest.raises(ValueError, match="no such"):
-        gather.take(blocks, wanted, out, "bits", 0)
+    for typesize in (0, 2**31, 2**32):
+        with pytest.raises(ValueError, match="no such"):
+            gather.take(blocks, wanted, out, "bits", typesize)
     for shuffle, typesize, stored in [
         ("bytes", 1, blocks),
         ("bits", 2, blocks),

@@ -110,7 +110,9 @@ def take(
     cdef Block block
     cdef Plain plain
     check_ascending(rows)
-    if typesize < 1 or not PLAIN <= layout <= BITS or (layout and stored.block_bytes > 0x7FFFFFFF):
+    if not 1 <= typesize <= 0x7FFFFFFF or not PLAIN <= layout <= BITS:
+        raise ValueError("no such elements")
+    if layout and stored.block_bytes > 0x7FFFFFFF:
         raise ValueError("no such blocks")
     if whole and (layout != BITS or typesize != 1 or stored.ordered() == NULL):
         raise ValueError("no such blocks can be put in order")
