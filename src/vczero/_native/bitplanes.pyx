@@ -13,8 +13,6 @@ from libc.string cimport memcpy, memset
 from vczero._native.stored cimport Plain, Stored
 
 include "planes.pxi"
-
-
 include "join.pxi"
 
 
@@ -127,8 +125,7 @@ def count_blocks(
                 raise ValueError("no such pairs: something odd")
     with nogil:
         while done < count and stored.enter(done, &block):
-            while begin < rows.shape[0] and rows[begin] + used_bytes <= block.start:
-                begin += 1
+            begin = first_row(rows, begin, used_bytes, &block)
             for row in range(begin, rows.shape[0]):
                 first = max(rows[row] - block.start, 0)
                 last = min(rows[row] + used_bytes - block.start, block.size)

@@ -135,8 +135,7 @@ def take(
                 put_in_order(&plain, stored.ordered())
                 block.data = stored.ordered()
                 block.layout = PLAIN
-            while begin < rows.shape[0] and rows[begin] + row_bytes <= plain.start:
-                begin += 1
+            begin = first_row(rows, begin, row_bytes, &plain)
             for row in range(begin, rows.shape[0]):
                 if rows[row] >= plain.start + plain.size:
                     break

@@ -132,8 +132,7 @@ def code_blocks(
         raise ValueError("the output does not fit")
     with nogil:
         while done < count and stored.enter(done, &block):
-            while begin < rows.shape[0] and rows[begin] + used_bytes <= block.start:
-                begin += 1
+            begin = first_row(rows, begin, used_bytes, &block)
             for row in range(begin, rows.shape[0]):
                 first = max(rows[row] - block.start, 0)
                 last = min(rows[row] + used_bytes - block.start, block.size)

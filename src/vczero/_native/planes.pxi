@@ -41,6 +41,15 @@ cdef check_ascending(const int64_t[::1] rows):
             raise ValueError("rows must ascend")
 
 
+cdef inline Py_ssize_t first_row(
+    const int64_t[::1] rows, Py_ssize_t begin, Py_ssize_t row_bytes, const Plain* block
+) noexcept nogil:
+    # The first row from `begin` on that does not end before a block.
+    while begin < rows.shape[0] and rows[begin] + row_bytes <= block.start:
+        begin += 1
+    return begin
+
+
 cdef inline Py_ssize_t load(uint64_t* words, const uint8_t* plane, Py_ssize_t count) noexcept nogil:
     # The number of words that `count` bytes fill, zeros added.
     words[(count - 1) // 8] = 0

@@ -9,6 +9,7 @@ cdef enum:
     OFFSET_CODES = 31
     FEW_BITS = 30        # so many extra bits of a sequence leave enough of a word for its next states
 
+
 cdef struct Entry:
     # What a state of an FSE decoder stands for: a value, `base` and so many `extra` bits; and the state that
     # follows, `next` and so many `bits`.
@@ -30,7 +31,7 @@ cdef struct Decoder:
     int match_log
     uint16_t codes[2048]
     int code_log
-    uint8_t literals[131072 + SLACK]
+    uint8_t literals[BLOCK + SLACK]
 
 
 cdef uint32_t[LENGTH_CODES] LENGTH_BASES = [

@@ -64,7 +64,7 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 # What is decompressed at a time. Less, and the calls (each of which takes the GIL) cost more than the
 # second-level cache saves; measured with 0.5, 1, 2 and 4 MiB, on blocks of 128 and 512 KiB.
 RUN_BYTES: Final = 2 * 1024 * 1024
-# Below this a second call costs more than the library's unshuffling.
+# Below this, finding the blocks for a kernel costs more than it saves (4 KB: 59 us against 21).
 SMALL_BYTES: Final = 16 * 1024
 # Where no more than one byte in so many of a row is wanted, it is taken from shuffled blocks as they are;
 # else the blocks are put in order first. Measured on bit planes, rows of 20,000 bytes: taking one in 1,000
@@ -186,7 +186,7 @@ def take_columns(
     starts: Int64s,
     out: Bytes,
 ) -> None:
-    """Decode some bytes of some rows; no more than a run of blocks is ever in memory.
+    """Decode some bytes of some rows; no more than some blocks are ever in memory.
 
     Args:
         data: the chunk.
@@ -208,11 +208,15 @@ def take_columns(
     wanted = gather.Wanted(rows * row_bytes, row_bytes, starts, width)
     blocks = _blocks_of(data.index, row_bytes, rows, starts, width)
     singly = out.shape[1] * SINGLE_BYTES <= row_bytes
-    if not (singly or header.has_planes):
-        _hand_over(data, blocks, lambda stored: gather.take(stored, wanted, out), ordered=True)
-        return
-    layout, is_whole = (header.shuffle, header.typesize), header.has_planes and not singly
-    _hand_over(data, blocks, lambda stored: gather.take(stored, wanted, out, *layout, whole=is_whole))
+    whole = header.has_planes and not singly
+    ordered = not (header.has_planes or singly)
+    shuffle: gather.Shuffle = "none" if ordered else header.shuffle
+    _hand_over(
+        data,
+        blocks,
+        lambda stored: gather.take(stored, wanted, out, shuffle, header.typesize, whole=whole),
+        ordered=ordered,
+    )
 
 
 def _blocks_of(
@@ -248,20 +252,26 @@ def _hand_over(
     # shuffled. What the kernel cannot decompress goes by way of the library, which says what is wrong.
     header = chunk.index.header
     size, nbytes = header.block_bytes, header.nbytes
-    if header.is_plain and len(blocks):
+    if not len(blocks):
+        return
+    if header.is_plain:
         kernel(Stored(*chunk.of_blocks(blocks), blocks, size, nbytes))
         return
     memory = _memory(size) if header.has_planes else None
-    are_frames = header.is_zstd and header.has_planes
+
+    def by_library(blocks: Int64s) -> None:
+        for numbers, plain in _groups(chunk, blocks, ordered=ordered):
+            places = np.arange(0, len(plain), size, dtype=np.int64)
+            kernel(Stored(plain, places, numbers, size, nbytes, memory))
+
+    if not (header.is_zstd and header.has_planes):
+        by_library(blocks)
+        return
+    data, starts = chunk.of_blocks(blocks)
     while len(blocks):
-        done = 0
-        if are_frames:
-            done = kernel(Stored(*chunk.of_blocks(blocks), blocks, size, nbytes, memory, is_compressed=True))
-        left = blocks[done : done + 1] if are_frames else blocks
-        for numbers, plain in _groups(chunk, left, ordered=ordered):
-            starts = np.arange(0, len(plain), size, dtype=np.int64)
-            kernel(Stored(plain, starts, numbers, size, nbytes, memory))
-        blocks = blocks[done + len(left) :]
+        done = kernel(Stored(data, starts, blocks, size, nbytes, memory, is_compressed=True))
+        by_library(blocks[done : done + 1])
+        blocks, starts = blocks[done + 1 :], starts[done + 1 :]
 
 
 def _groups(chunk: SparseBlosc, blocks: Int64s, *, ordered: bool) -> Iterator[tuple[Int64s, Bytes]]:
